@@ -154,6 +154,7 @@ class WorkloadResult:
     warmup_iterations: int | None = None
     settled: bool | None = None
     measure_seconds: float | None = None
+    throughput_samples_per_second: float | None = None
     latency: LatencySummary | None = None
     iterations: Iterations | None = None
     references: Mapping[str, Iterations] = field(default_factory=dict)  # compute, memory, interpreter
@@ -179,6 +180,7 @@ class Run:
     reason: str | None = None  # of catalog.FAILURE_REASONS, or of catalog.SKIP_REASONS when refused
     message: str | None = None
     forced: bool = False  # admission was against it, `force_after` overruled
+    orphaned: bool = False  # the daemon died while it ran
     revision: str | None = None  # SHA-256 of the model's files
     artifact_bytes: int | None = None
     format: str | None = None
@@ -195,6 +197,22 @@ class Run:
     digests: Mapping[str, str] = field(default_factory=dict)
     phase: str | None = None  # where the worker was when it ended: load, warmup b8, measure b8, done
     log_tail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryPoint:
+    """One run of one scenario as a chart or a table shows it; summaries only, no samples."""
+
+    run_id: str
+    at: float
+    outcome: Outcome
+    reason: str | None
+    latency: LatencySummary | None
+    throughput_samples_per_second: float | None
+    peak_memory_bytes: int | None
+    reference_seconds: Mapping[str, float]
+    revision: str | None
+    fingerprint: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,1 @@
+"""One question about a model each: a file, a function."""

@@ -1,0 +1,1 @@
+"""The supervisor that stays up and never imports torch."""
