@@ -95,14 +95,18 @@ class Environment:
 class Iterations:
     """Raw samples of repeated calls, one entry an iteration, in the order in which they ran.
 
-    `wait_seconds` is the time that the worst-off of our threads was ready and had no CPU; `disturbed` holds the
-    indexes of iterations in whose block the hypervisor or a cgroup quota took the CPU away, or another process
-    used the device. `device_seconds` is set on CUDA: the time between the events around the call.
+    `wait_seconds` is the time that the worst-off of our threads was ready and had no CPU; `wait_total_seconds`,
+    where several threads compute, the waits of all of them, at most what the calling thread did not itself compute.
+    `disturbed` holds the indexes of iterations in whose block the hypervisor or a cgroup quota took the CPU away, or
+    another process used the device. `others_cpus` is how many of our CPUs everything else on the host kept busy
+    meanwhile: where that is next to nothing, our threads waited for one another. `device_seconds` is set on CUDA: the time between the events around the call.
     """
 
     wall_seconds: tuple[float, ...]
     wait_seconds: tuple[float, ...]
+    wait_total_seconds: tuple[float, ...] | None = None
     disturbed: tuple[int, ...] = ()
+    others_cpus: float | None = None
     device_seconds: tuple[float, ...] | None = None
 
 
@@ -126,6 +130,7 @@ class LatencySummary:
     contended_ratio: float
     fit: bool
     pooled_runs: int = 1
+    pooled_samples: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,179 @@
+"""Time calls one by one, and know of each what kept it waiting.
+
+The loop is the same on CPU and CUDA; only how one call is timed differs. What is done around a call to learn of its
+contention lies outside the timed region.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from statistics import median
+from typing import Any
+
+import torch
+
+from mmied.bench.contention import WaitMeter
+from mmied.records import Iterations
+from mmied.stats import agree
+
+Call = Callable[[], Any]
+
+WINDOW_SECONDS = 0.02  # shorter windows see the timer's own noise
+WINDOW_CALLS = 5
+WINDOW_LIMIT_SECONDS = 0.5  # a slow model's window holds fewer calls: five would cost more than the measurement
+STEADY_RATIO = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Timed:
+    """One call: seconds on the wall clock, between device events, and waited by the worst-off and by all threads."""
+
+    wall_seconds: float
+    wait_seconds: float
+    wait_total_seconds: float
+    device_seconds: float | None = None
+
+    @property
+    def clean_seconds(self) -> float:
+        """The best single estimate of what the call takes alone: what warm-up goes by."""
+        return self.device_seconds if self.device_seconds is not None else self.wall_seconds - self.wait_seconds
+
+
+class CpuTimer:
+    """Times a call on the CPU."""
+
+    def __init__(self, waits: WaitMeter) -> None:
+        self._waits = waits
+        self._reading_nanoseconds = self._cost_of_reading()
+
+    def _cost_of_reading(self) -> int:
+        costs = []
+        for _ in range(20):
+            started = time.perf_counter_ns()
+            self._waits.read_nanoseconds()
+            time.thread_time_ns()
+            costs.append(time.perf_counter_ns() - started)
+        return int(median(costs))
+
+    def refresh(self) -> None:
+        """Take in threads that the first calls started."""
+        self._waits.refresh()
+        self._reading_nanoseconds = self._cost_of_reading()
+
+    def time(self, call: Call) -> Timed:
+        read, clock, own = self._waits.read_nanoseconds, time.perf_counter_ns, time.thread_time_ns
+        before = clock()
+        waits = read()
+        computed = own()
+        started = clock()
+        call()
+        ended = clock()
+        computed = own() - computed
+        waits_after = read()
+        after = clock()
+        # Reading takes microseconds; when it took longer, we were off the CPU outside the timed region, and what
+        # the calling thread waited then is no part of the call.
+        outside = max(0, (started - before) + (after - ended) - 2 * self._reading_nanoseconds)
+        delays = [late - early for early, late in zip(waits, waits_after, strict=True)]
+        wall = ended - started
+        if delays and outside > self._reading_nanoseconds:
+            delays[0] = max(0, delays[0] - outside)  # the calling thread is the process's first
+        total = min(sum(delays), max(0, wall - min(computed, wall)))
+        worst = min(max(delays, default=0), total)
+        return Timed(wall / 1e9, worst / 1e9, total / 1e9)
+
+
+class CudaTimer:
+    """Times a call on a CUDA device by events on its stream, synchronized before and after."""
+
+    def __init__(self, waits: WaitMeter, device: torch.device) -> None:
+        self._cpu = CpuTimer(waits)
+        self._device = device
+        self._start = torch.cuda.Event(enable_timing=True)
+        self._end = torch.cuda.Event(enable_timing=True)
+
+    def refresh(self) -> None:
+        self._cpu.refresh()
+
+    def time(self, call: Call) -> Timed:
+        torch.cuda.synchronize(self._device)
+
+        def between_events() -> None:
+            self._start.record()
+            call()
+            self._end.record()
+            self._end.synchronize()
+
+        host = self._cpu.time(between_events)
+        device_seconds = self._start.elapsed_time(self._end) / 1e3
+        return Timed(host.wall_seconds, host.wait_seconds, host.wait_total_seconds, device_seconds)
+
+
+Timer = CpuTimer | CudaTimer
+
+
+@dataclass(slots=True)
+class Recorder:
+    """Collects timed calls in the order in which they ran."""
+
+    several_threads: bool
+    wall: list[float] = field(default_factory=list)
+    wait: list[float] = field(default_factory=list)
+    total: list[float] = field(default_factory=list)
+    device: list[float] = field(default_factory=list)
+    disturbed: list[int] = field(default_factory=list)
+
+    def add(self, timed: Timed) -> None:
+        self.wall.append(timed.wall_seconds)
+        self.wait.append(timed.wait_seconds)
+        self.total.append(timed.wait_total_seconds)
+        if timed.device_seconds is not None:
+            self.device.append(timed.device_seconds)
+
+    def mark_disturbed(self, first: int) -> None:
+        """Mark all calls from index `first` on."""
+        self.disturbed += range(first, len(self.wall))
+
+    def iterations(self, others_cpus: float | None) -> Iterations:
+        return Iterations(
+            wall_seconds=tuple(self.wall),
+            wait_seconds=tuple(self.wait),
+            wait_total_seconds=tuple(self.total) if self.several_threads else None,
+            disturbed=tuple(self.disturbed),
+            others_cpus=others_cpus,
+            device_seconds=tuple(self.device) or None,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class WarmUp:
+    """How warming up went; `call_seconds` is what a call took at its end."""
+
+    seconds: float
+    iterations: int
+    settled: bool
+    call_seconds: float
+
+
+def warm_up(call: Call, timer: Timer, *, limit_seconds: float) -> WarmUp:
+    """Call until two windows of calls in a row have medians within STEADY_RATIO, or the limit is spent.
+
+    Counting calls would not do: TorchScript's first two are slow, oneDNN caches by shape, a clock takes its time.
+    """
+    began = time.perf_counter()
+    iterations = 0
+    previous = None
+    while True:
+        window: list[float] = []
+        opened = time.perf_counter()
+        lasted = 0.0
+        while (len(window) < WINDOW_CALLS or lasted < WINDOW_SECONDS) and lasted < WINDOW_LIMIT_SECONDS:
+            window.append(timer.time(call).clean_seconds)
+            lasted = time.perf_counter() - opened
+        iterations += len(window)
+        centre = median(window)
+        settled = previous is not None and agree(centre, previous, STEADY_RATIO)
+        spent = time.perf_counter() - began
+        if settled or spent > limit_seconds:
+            return WarmUp(spent, iterations, settled, centre)
+        previous = centre

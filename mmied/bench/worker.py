@@ -1,0 +1,184 @@
+"""Do one job in a process of its own: `python -m mmied.bench.worker JOB_DIR`, job.json in, run.json out.
+
+What is known so far stands in run.json.part after each phase, so that a crash keeps what was measured before it.
+The process may hang, crash or be killed at any point; whoever started it makes sense of that.
+"""
+
+import ctypes
+import os
+import resource
+import signal
+import socket
+import sys
+import time
+import traceback
+from dataclasses import replace
+from pathlib import Path
+
+from mmied.codec import from_json, to_json
+from mmied.errors import ModelError
+from mmied.records import Job, Run, Workload, WorkloadResult
+
+PR_SET_PDEATHSIG = 1
+JOB_FILE, RUN_FILE, PART_FILE = "job.json", "run.json", "run.json.part"
+
+
+class Report:
+    """The run as it is known so far, kept on disk."""
+
+    def __init__(self, folder: Path, run: Run) -> None:
+        self._folder = folder
+        self.run = run
+
+    def update(self, **facts: object) -> None:
+        """Change the run and write it to run.json.part, whole or not at all."""
+        self.run = replace(self.run, **facts)  # type: ignore[arg-type]
+        draft = self._folder / (PART_FILE + ".new")
+        draft.write_text(to_json(replace(self.run, ended_at=time.time())))
+        draft.replace(self._folder / PART_FILE)
+
+    def finish(self, **facts: object) -> None:
+        """Write the last word: run.json appears only when it is whole and on disk."""
+        self.update(phase="done", **facts)
+        with (self._folder / PART_FILE).open("rb") as file:
+            os.fsync(file.fileno())
+        (self._folder / PART_FILE).replace(self._folder / RUN_FILE)
+
+
+def main(folder: Path) -> int:
+    """Do the job in `folder`; return 0 when run.json was written, whatever it says."""
+    _die_with_parent()
+    job = from_json(Job, (folder / JOB_FILE).read_bytes())
+    now = time.time()
+    report = Report(
+        folder,
+        Run(
+            run_id=job.run_id,
+            host=socket.gethostname(),
+            model=job.model.name,
+            kind=job.kind,
+            device=job.model.device,
+            started_at=now,
+            ended_at=now,
+            outcome="crashed",
+            format=job.model.source.kind,
+            dtype=job.model.dtype,
+        ),
+    )
+    report.update(phase="import")
+    if job.memory_bytes is not None:
+        _limit_memory(job.memory_bytes)
+    try:
+        _work(job, folder, report)
+    except ModelError as error:
+        report.finish(outcome="failed", reason=error.reason, message=str(error), **_usage())
+    except MemoryError:
+        report.finish(outcome="failed", reason="out_of_memory", message=_memory_message(job), **_usage())
+    except Exception as error:  # noqa: BLE001 - the worker's top: whatever a model raises is a result
+        traceback.print_exc()
+        reason = _reason_of(error)
+        message = _memory_message(job) if reason == "out_of_memory" else f"{type(error).__name__}: {_brief(error)}"
+        if report.run.phase == "load" and reason == "internal":
+            reason = "load"
+        report.finish(outcome="failed", reason=reason, message=message, **_usage())
+    return 0
+
+
+def _work(job: Job, folder: Path, report: Report) -> None:
+    began = time.perf_counter()
+    # torch is imported here and not above: what fails or hangs in it has to be told like anything else.
+    from mmied.bench.session import Session
+
+    session = Session(job.model, scratch=folder, known_digests=job.known_digests)
+    report.update(phase="load", import_seconds=time.perf_counter() - began)
+    session.open()
+    report.update(
+        revision=session.model.revision,
+        artifact_bytes=session.model.artifact_bytes,
+        parameters=session.model.parameters,
+        digests=dict(session.model.digests),
+        load_seconds=session.load_seconds,
+        threads=session.threads,
+        environment=session.environment,
+    )
+    for workload in job.workloads:
+        report.update(phase=f"warmup {workload.scenario}")
+        result = _measure(job, session, workload, report)
+        report.update(results=(*report.run.results, result))
+    failed = [result for result in report.run.results if result.outcome != "succeeded"]
+    if failed and len(failed) == len(report.run.results):
+        report.finish(outcome="failed", reason=failed[0].reason, message=failed[0].message, **_usage())
+    else:
+        report.finish(outcome="succeeded", **_usage())
+
+
+def _measure(job: Job, session, workload: Workload, report: Report) -> WorkloadResult:  # type: ignore[no-untyped-def]
+    """Measure one scenario; what goes wrong in it is its own failure, and the others go on."""
+    try:
+        if job.kind == "check":
+            return session.check(workload)  # type: ignore[no-any-return]
+        return session.measure(  # type: ignore[no-any-return]
+            workload,
+            limit_seconds=job.scenario_seconds,
+            reached=lambda phase: report.update(phase=f"{phase} {workload.scenario}"),
+        )
+    except Exception as error:  # noqa: BLE001 - a model raises what it likes
+        reason = _reason_of(error)
+        if not isinstance(error, ModelError):
+            traceback.print_exc()
+        if reason == "out_of_memory":
+            message = _memory_message(job)
+        elif isinstance(error, ModelError):
+            message = str(error)
+        else:
+            message = f"batch size {workload.batch_size}: {type(error).__name__}: {_brief(error)}"
+        return WorkloadResult(workload=workload, outcome="failed", reason=reason, message=message)
+
+
+def _reason_of(error: Exception) -> str:
+    if isinstance(error, ModelError):
+        return error.reason
+    text = f"{type(error).__name__}: {error}"
+    if isinstance(error, MemoryError) or any(
+        words in text for words in ("OutOfMemoryError", "can't allocate memory", "out of memory", "not enough memory")
+    ):
+        return "out_of_memory"
+    if "torch._dynamo" in text or "Inductor" in text or "BackendCompilerFailed" in text:
+        return "compile"
+    return "internal"
+
+
+def _brief(error: Exception) -> str:
+    """Return the telling part of an error: TorchScript puts it last, behind a traceback of the script."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    for line in reversed(lines):
+        if line.startswith(("RuntimeError:", "builtins.", "torch.jit.Error:")):
+            return line[:500]
+    return (lines[0] if lines else "no message")[:500]
+
+
+def _memory_message(job: Job) -> str:
+    limit = f"{job.memory_bytes / 1e9:.1f} GB of `budget.worker_memory`" if job.memory_bytes else "the memory there is"
+    return f"out of memory: the model needs more than {limit}. Raise the limit, or take out the largest batch size."
+
+
+def _limit_memory(limit_bytes: int) -> None:
+    """Limit what this process may allocate. RLIMIT_DATA and not RLIMIT_AS: CUDA and torch reserve address space
+    by the dozen gigabytes that they never touch."""
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    soft = limit_bytes if hard == resource.RLIM_INFINITY else min(limit_bytes, hard)
+    resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
+
+
+def _usage() -> dict[str, float]:
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return {"cpu_seconds": usage.ru_utime + usage.ru_stime}
+
+
+def _die_with_parent() -> None:
+    """Ask the kernel to kill us when the supervisor dies; nobody would read what we write."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))

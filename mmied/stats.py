@@ -1,0 +1,149 @@
+"""Derive figures from samples: quantiles, when they are supported, and latency in spite of contention. Pure."""
+
+import math
+from collections.abc import Sequence
+from statistics import fmean, median
+
+from mmied.catalog import QUANTILES
+from mmied.records import Estimator, Iterations, LatencySummary
+
+CONFIDENCE = 0.99
+# A thread that is woken waits some microseconds for a CPU even on an idle host: 10 µs for one of two OpenMP threads
+# were common, 40 µs the 95th percentile in a 2.5 ms call. Less than this is not contention.
+CONTENDED_SECONDS = 20e-6
+CONTENDED_RATIO = 0.02
+# Two bounds on the latency that several threads would have had; farther apart than this, neither can be published
+# as comparable with other runs.
+BOUNDS_AGREE_RATIO = 0.10
+
+
+def required_samples(quantile: float, confidence: float = CONFIDENCE) -> int:
+    """Return how many samples it takes to bound a quantile: the least n with 1 - quantile**n ≥ confidence.
+
+    With that many, the largest sample is at or above the true quantile with the given confidence; it is the rule
+    by which MLPerf LoadGen stops early (binomial with no exceedance): 7 for p50, 90 for p95, 459 for p99.
+    """
+    return math.ceil(math.log(1 - confidence) / math.log(quantile))
+
+
+def quantile(samples: Sequence[float], q: float) -> float:
+    """Return the q-quantile of non-empty `samples`, linear between neighbours (Hyndman and Fan's type 7)."""
+    ordered = sorted(samples)
+    position = q * (len(ordered) - 1)
+    low = math.floor(position)
+    high = min(low + 1, len(ordered) - 1)
+    return ordered[low] + (ordered[high] - ordered[low]) * (position - low)
+
+
+def supported_quantiles(samples: Sequence[float]) -> dict[str, float]:
+    """Return the published quantiles that the number of samples bears, keyed "0.5" and so on."""
+    ordered = sorted(samples)
+    return {str(q): quantile(ordered, q) for q in QUANTILES if len(ordered) >= required_samples(q)}
+
+
+def noise_ratio(samples: Sequence[float]) -> float:
+    """Return the median absolute deviation over the median; 0 for a median of 0."""
+    centre = median(samples)
+    return median(abs(sample - centre) for sample in samples) / centre if centre else 0.0
+
+
+def agree(first: float, second: float, tolerance: float) -> bool:
+    """Tell whether two positive figures differ by at most `tolerance` of the smaller one."""
+    return abs(first - second) <= tolerance * min(first, second)
+
+
+def is_contended(wall_seconds: float, wait_seconds: float) -> bool:
+    """Tell whether a call waited for a CPU longer than an idle host would have made it wait."""
+    return wait_seconds > max(CONTENDED_SECONDS, CONTENDED_RATIO * wall_seconds)
+
+
+def contended_indexes(iterations: Iterations) -> set[int]:
+    """Return the indexes of iterations in which a thread of ours waited for others, or was robbed of CPU or device.
+
+    Threads of one model wait for one another too: woken after a pause, two may share a CPU until the scheduler
+    spreads them. A quiet service feels that, and it is no contention. It is told by what others used meanwhile:
+    they cannot have kept us waiting for longer than they ran.
+    """
+    if waited_for_itself(iterations):
+        return set(iterations.disturbed)
+    waits = iterations.wait_total_seconds or iterations.wait_seconds
+    waited = {
+        index
+        for index, (wall, wait) in enumerate(zip(iterations.wall_seconds, waits, strict=True))
+        if is_contended(wall, wait)
+    }
+    return waited | set(iterations.disturbed)
+
+
+def waited_for_itself(iterations: Iterations) -> bool:
+    """Tell whether the waits were longer than what others used of our CPUs while we were called."""
+    if iterations.others_cpus is None:
+        return False
+    return sum(iterations.wait_seconds) > iterations.others_cpus * sum(iterations.wall_seconds)
+
+
+def clean_samples(iterations: Iterations) -> list[float]:
+    """Return the latencies in seconds of the uncontended iterations; on CUDA those between the device's events."""
+    contended = contended_indexes(iterations)
+    latencies = iterations.device_seconds or iterations.wall_seconds
+    return [latency for index, latency in enumerate(latencies) if index not in contended]
+
+
+def latency_samples(iterations: Iterations) -> tuple[list[float], Estimator, bool]:
+    """Return the latencies to publish in seconds, how they were had, and whether they can be held against other runs.
+
+    Clean iterations are used where there are enough: as many as a p95 takes, or half of all.
+    Else each wall time less the wait within it: exact for one compute thread. With several, the wait of the
+    worst-off thread is subtracted, which may be too little; subtracting everybody's may be too much, as two can
+    wait at once. Where the two differ by more than BOUNDS_AGREE_RATIO the samples are not fit for comparison.
+    On CUDA there is nothing to subtract: without enough clean iterations all are used, and they are not fit.
+    """
+    clean = clean_samples(iterations)
+    total = len(iterations.wall_seconds)
+    if len(clean) >= required_samples(0.95) or 2 * len(clean) >= total:
+        return clean, "device" if iterations.device_seconds else "clean", True
+    if iterations.device_seconds:
+        return list(iterations.device_seconds), "device", False
+    upper = [max(wall - wait, 0.0) for wall, wait in zip(iterations.wall_seconds, iterations.wait_seconds, strict=True)]
+    # Steal and throttling cannot be subtracted: they are known for a block of calls, not for a call.
+    fit = 2 * len(iterations.disturbed) <= total
+    if iterations.wait_total_seconds is not None:
+        totals = zip(iterations.wall_seconds, iterations.wait_total_seconds, strict=True)
+        fit = fit and agree(median(wall - wait for wall, wait in totals), median(upper), BOUNDS_AGREE_RATIO)
+    return upper, "wall_minus_wait", fit
+
+
+def summarize(iterations: Iterations, earlier: Sequence[Iterations] = ()) -> LatencySummary:
+    """Return the statistics of non-empty `iterations`.
+
+    `earlier` are iterations of earlier runs under the same fingerprint, newest first. They are pooled, run by run,
+    only for quantiles that `iterations` alone cannot support; `pooled_runs` then says over how many runs, and the
+    quantiles that could be had from the one run are still of that run.
+    """
+    latencies, estimator, fit = latency_samples(iterations)
+    quantiles = supported_quantiles(latencies)
+    pooled, runs = list(latencies), 1
+    for other in earlier:
+        if len(pooled) >= required_samples(QUANTILES[-1]):
+            break
+        more, how, comparable = latency_samples(other)
+        if comparable and how == estimator:
+            pooled += more
+            runs += 1
+    from_pool = supported_quantiles(pooled)
+    walls = iterations.wall_seconds
+    return LatencySummary(
+        estimator=estimator,
+        samples=len(latencies),
+        iterations=len(walls),
+        mean_seconds=fmean(latencies),
+        max_seconds=max(latencies),
+        noise_ratio=noise_ratio(latencies),
+        quantiles=from_pool | quantiles,
+        wall_quantiles=supported_quantiles(walls),
+        wall_max_seconds=max(walls),
+        contended_ratio=len(contended_indexes(iterations)) / len(walls),
+        fit=fit,
+        pooled_runs=runs if len(from_pool) > len(quantiles) else 1,
+        pooled_samples=len(pooled) if len(from_pool) > len(quantiles) else len(latencies),
+    )
