@@ -1,7 +1,6 @@
 """Turn records into JSON and back."""
 
-from functools import cache
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -10,9 +9,13 @@ from mmied.errors import MmiedError
 T = TypeVar("T")
 
 
-@cache
+_adapters: dict[type, TypeAdapter[Any]] = {}  # an adapter takes milliseconds to build
+
+
 def _adapter(kind: type[T]) -> TypeAdapter[T]:
-    return TypeAdapter(kind)
+    if kind not in _adapters:
+        _adapters[kind] = TypeAdapter(kind)
+    return _adapters[kind]
 
 
 def to_json(record: object) -> str:

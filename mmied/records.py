@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 Outcome = Literal["succeeded", "failed", "timed_out", "crashed", "refused"]
 SourceKind = Literal["torchscript", "exported", "package", "factory", "huggingface", "pickle"]
+State = Literal["waiting", "running", "healthy", "refused", "failing", "quarantined"]
 Estimator = Literal["clean", "wall_minus_wait", "device"]
 
 
@@ -99,7 +100,8 @@ class Iterations:
     where several threads compute, the waits of all of them, at most what the calling thread did not itself compute.
     `disturbed` holds the indexes of iterations in whose block the hypervisor or a cgroup quota took the CPU away, or
     another process used the device. `others_cpus` is how many of our CPUs everything else on the host kept busy
-    meanwhile: where that is next to nothing, our threads waited for one another. `device_seconds` is set on CUDA: the time between the events around the call.
+    meanwhile: where that is next to nothing, our threads waited for one another. `device_seconds` is set on CUDA: the
+    time between the events around the call.
     """
 
     wall_seconds: tuple[float, ...]
@@ -316,7 +318,7 @@ class ModelStatus:
     """One model as it stands. `why` says in a sentence what is wrong or what it waits for."""
 
     name: str
-    state: Literal["waiting", "running", "healthy", "refused", "failing", "quarantined"]
+    state: State
     why: str | None
     device: str
     dtype: str

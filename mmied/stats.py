@@ -15,6 +15,7 @@ CONTENDED_RATIO = 0.02
 # Two bounds on the latency that several threads would have had; farther apart than this, neither can be published
 # as comparable with other runs.
 BOUNDS_AGREE_RATIO = 0.10
+FEW_CLEAN = 30  # with several threads so many clean calls tell a median better than any subtraction
 
 
 def required_samples(quantile: float, confidence: float = CONFIDENCE) -> int:
@@ -92,15 +93,16 @@ def clean_samples(iterations: Iterations) -> list[float]:
 def latency_samples(iterations: Iterations) -> tuple[list[float], Estimator, bool]:
     """Return the latencies to publish in seconds, how they were had, and whether they can be held against other runs.
 
-    Clean iterations are used where there are enough: as many as a p95 takes, or half of all.
-    Else each wall time less the wait within it: exact for one compute thread. With several, the wait of the
-    worst-off thread is subtracted, which may be too little; subtracting everybody's may be too much, as two can
-    wait at once. Where the two differ by more than BOUNDS_AGREE_RATIO the samples are not fit for comparison.
+    Clean iterations are used where there are enough: as many as a p95 takes, or half of all, or with several compute
+    threads FEW_CLEAN. Else each wall time less the wait within it: exact for one compute thread. With several, the
+    wait of the worst-off thread is subtracted, which may be too little; subtracting everybody's may be too much, as
+    two can wait at once. Where the two differ by more than BOUNDS_AGREE_RATIO the samples are not fit for comparison.
     On CUDA there is nothing to subtract: without enough clean iterations all are used, and they are not fit.
     """
     clean = clean_samples(iterations)
     total = len(iterations.wall_seconds)
-    if len(clean) >= required_samples(0.95) or 2 * len(clean) >= total:
+    several = iterations.wait_total_seconds is not None
+    if len(clean) >= (FEW_CLEAN if several else required_samples(0.95)) or 2 * len(clean) >= total:
         return clean, "device" if iterations.device_seconds else "clean", True
     if iterations.device_seconds:
         return list(iterations.device_seconds), "device", False

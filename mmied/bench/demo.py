@@ -53,13 +53,13 @@ def write_models(folder: Path) -> None:
     with torch.no_grad():
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # TorchScript is deprecated, and deployed
-            traced = torch.jit.trace(small, torch.randint(10_000, (BATCH, SEQUENCE)))  # type: ignore[no-untyped-call]
+            traced = torch.jit.trace(small, torch.randint(10_000, (BATCH, SEQUENCE)))
         traced.save(folder / "small.pt.part")
         batch = torch.export.Dim("batch", min=1, max=1024)
         tokens = torch.randint(30_000, (BATCH, SEQUENCE))
         program = torch.export.export(medium, (tokens,), dynamic_shapes=({0: batch},))
     with (folder / "medium.pt2.part").open("wb") as file:
-        torch.export.save(program, file)  # type: ignore[arg-type]  # any binary file will do
+        torch.export.save(program, file)
     save_file(baseline.state_dict(), folder / "baseline.safetensors.part")
     for name in ("small.pt", "medium.pt2", "baseline.safetensors"):
         (folder / f"{name}.part").rename(folder / name)

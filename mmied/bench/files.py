@@ -5,25 +5,27 @@ hashed is the one that is loaded, so that nobody can exchange the file in betwee
 """
 
 import hashlib
+import io
 import json
 import os
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
 from mmied.errors import ModelError
+from mmied.identity import file_identity
 from mmied.trust import unsafe_reason
 
 CHUNK_BYTES = 1 << 20
+Stream = io.BufferedReader | io.BufferedRandom
 
 
 @dataclass(frozen=True, slots=True)
 class OpenedFile:
     """A checked file: `stream` is positioned at its start, `path` opens the same inode whatever its name now holds."""
 
-    stream: BinaryIO
+    stream: Stream
     name: str
     digest: str  # 64 hex digits of SHA-256
     identity: str  # device, inode, size and times: equal for a file that nobody wrote to
@@ -50,9 +52,9 @@ def open_trusted(
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError as error:
         raise ModelError(f"{path}: {error.strerror}. Check `source` in the configuration.") from error
-    stream = os.fdopen(descriptor, "rb")
+    stream: Stream = os.fdopen(descriptor, "rb")
     status = os.fstat(descriptor)
-    identity = f"{status.st_dev}:{status.st_ino}:{status.st_size}:{status.st_mtime_ns}:{status.st_ctime_ns}"
+    identity = file_identity(status)
     if code and (unsafe := unsafe_reason(Path(path), uid=os.geteuid())) is not None:
         if trust is None:
             raise ModelError(unsafe)
@@ -69,7 +71,7 @@ def open_trusted(
     return OpenedFile(stream=stream, name=path, digest=digest, identity=identity, size_bytes=status.st_size)
 
 
-def _private_copy(stream: BinaryIO, folder: Path) -> BinaryIO:
+def _private_copy(stream: Stream, folder: Path) -> Stream:
     copy = os.fdopen(os.open(folder, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600), "w+b")
     with stream:
         while chunk := stream.read(CHUNK_BYTES):

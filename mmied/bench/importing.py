@@ -24,4 +24,4 @@ def import_callable(path: str) -> Callable[..., Any]:
         ) from error
     if not callable(target):
         raise ModelError(f"{path}: is a {type(target).__name__}, not something to call")
-    return target  # type: ignore[no-any-return]
+    return target

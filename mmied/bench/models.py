@@ -90,7 +90,7 @@ def _serve(module: Any, spec: ModelSpec) -> torch.nn.Module:
 def _open_torchscript(file: OpenedFile, spec: ModelSpec) -> Any:
     require_kind(file, "torchscript")
     try:
-        module = torch.jit.load(file.path, map_location=spec.device)  # type: ignore[no-untyped-call]
+        module = torch.jit.load(file.path, map_location=spec.device)
     except RuntimeError as error:
         raise ModelError(f"{file.name}: torch.jit.load: {_first_line(error)}") from error
     module.eval()
@@ -101,7 +101,7 @@ def _open_torchscript(file: OpenedFile, spec: ModelSpec) -> Any:
 def _open_exported(file: OpenedFile) -> Any:
     require_kind(file, "exported")
     try:
-        return torch.export.load(file.stream)  # type: ignore[arg-type]  # any binary file will do
+        return torch.export.load(file.stream)
     except Exception as error:
         raise ModelError(f"{file.name}: torch.export.load: {type(error).__name__}: {_first_line(error)}") from error
 
@@ -207,7 +207,8 @@ def _count_parameters(module: Any) -> int | None:
     """Return the number of parameters, shared ones once; None where the kind of model does not tell."""
     if not hasattr(module, "parameters"):
         return None
-    return sum({id(parameter): parameter.numel() for parameter in module.parameters()}.values())
+    counts: dict[int, int] = {id(parameter): parameter.numel() for parameter in module.parameters()}
+    return sum(counts.values())
 
 
 def _first_line(error: Exception) -> str:

@@ -66,8 +66,6 @@ def main(folder: Path) -> int:
         ),
     )
     report.update(phase="import")
-    if job.memory_bytes is not None:
-        _limit_memory(job.memory_bytes)
     try:
         _work(job, folder, report)
     except ModelError as error:
@@ -160,14 +158,6 @@ def _brief(error: Exception) -> str:
 def _memory_message(job: Job) -> str:
     limit = f"{job.memory_bytes / 1e9:.1f} GB of `budget.worker_memory`" if job.memory_bytes else "the memory there is"
     return f"out of memory: the model needs more than {limit}. Raise the limit, or take out the largest batch size."
-
-
-def _limit_memory(limit_bytes: int) -> None:
-    """Limit what this process may allocate. RLIMIT_DATA and not RLIMIT_AS: CUDA and torch reserve address space
-    by the dozen gigabytes that they never touch."""
-    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
-    soft = limit_bytes if hard == resource.RLIM_INFINITY else min(limit_bytes, hard)
-    resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
 
 
 def _usage() -> dict[str, float]:

@@ -1,5 +1,7 @@
 """How long does a call take on the GPU alone? The call captured as a CUDA graph and replayed, free of launch cost."""
 
+from statistics import median
+
 import torch
 
 from mmied.bench.timing import Call
@@ -31,7 +33,7 @@ def profile(call: Call, device: str) -> float | None:
 
 
 def _replay(graph: torch.cuda.CUDAGraph, device: str) -> float:
-    times = []
+    times: list[float] = []
     for _ in range(REPLAYS):
         start, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
         start.record()
@@ -39,4 +41,4 @@ def _replay(graph: torch.cuda.CUDAGraph, device: str) -> float:
         end.record()
         torch.cuda.synchronize(device)
         times.append(start.elapsed_time(end) / 1e3)
-    return sorted(times)[len(times) // 2]
+    return median(times)

@@ -1,0 +1,75 @@
+"""`mmied check`: would the daemon start with this configuration, and the models open?"""
+
+import os
+import shutil
+import socket
+import sys
+import tempfile
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from mmied.commands.progress import Progress
+from mmied.commands.run import web_config_of
+from mmied.config import Config, load_config
+from mmied.daemon.accounts import expected_demand
+from mmied.daemon.funds import overdrawn_notice
+from mmied.daemon.jobs import make_job, new_run_id, worker_limits
+from mmied.daemon.launch import run_job
+from mmied.daemon.watch import missing_files
+
+
+def check(config_path: Path, *, load: bool = False) -> int:
+    """Read the configuration as the daemon does and tell what it would do; with `load`, open each model and call it once.
+
+    Returns 0, or 1 when a model does not open. Raises ConfigError with all mistakes.
+    """
+    config = load_config(config_path)
+    web_config_of(config)
+    print(
+        f"{config.path}: good. {len(config.models)} models, {sum(len(m.workloads) for m in config.models)} scenarios."
+    )
+    for warning in _warnings(config):
+        print(f"warning: {warning}")
+    return 0 if not load or _load_models(config) else 1
+
+
+def _warnings(config: Config) -> list[str]:
+    found = []
+    for model in config.models:
+        found += [f"models.{model.name}: {path} is not there" for path in missing_files(model.spec.source)]
+    demand = expected_demand(config, now=time.time())
+    if demand > 1:
+        found.append(overdrawn_notice("CPU", demand, "cpu_ratio"))
+    return found
+
+
+def _load_models(config: Config) -> bool:
+    """Open each model in a worker and run one batch of its first scenario; return whether all did."""
+    good = True
+    folder = Path(tempfile.mkdtemp(prefix="mmied-check-"))
+    try:
+        with Progress(total=len(config.models)) as progress:
+            for model in config.models:
+                run_id = new_run_id(time.time())
+                job = replace(
+                    make_job(model, config, run_id=run_id, last=None), kind="check", workloads=model.workloads[:1]
+                )
+                progress.begin(model.name, lambda: "opening")
+                run = run_job(
+                    job,
+                    folder=folder / run_id,
+                    limits=worker_limits(config),
+                    host=socket.gethostname(),
+                    stop=threading.Event(),
+                    environ=os.environ,
+                    cache=folder / "cache",
+                )
+                progress.end(run)
+                if run.outcome != "succeeded":
+                    good = False
+                    print(run.log_tail, file=sys.stderr)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    return good

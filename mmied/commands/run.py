@@ -1,0 +1,169 @@
+"""`mmied run`: be the daemon."""
+
+import contextlib
+import fcntl
+import logging
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from importlib import metadata
+from pathlib import Path
+
+from prometheus_client import CollectorRegistry
+
+from mmied import __version__
+from mmied.commands.textfile import write_textfile
+from mmied.config import Config, load_config
+from mmied.daemon import systemd
+from mmied.daemon.cgroup import WorkerGroup
+from mmied.daemon.exporter import make_registry
+from mmied.daemon.hardware import Sampler
+from mmied.daemon.housekeeping import keep_house
+from mmied.daemon.logs import set_up_logging
+from mmied.daemon.service import Service, Surroundings
+from mmied.daemon.status import make_status
+from mmied.daemon.tally import CountingHandler
+from mmied.errors import HistoryError, StartError
+from mmied.history.store import Store
+from mmied.web.app import create_app
+from mmied.web.server import HttpServer
+from mmied.web.web_config import WebConfig, load_web_config
+
+log = logging.getLogger(__name__)
+
+HTTP_STOP_SECONDS = 1.5
+
+
+def run(config_path: Path, *, textfile: Path | None = None, log_json: bool = False) -> int:
+    """Run the daemon until SIGTERM or SIGINT.
+
+    Raises ConfigError, StartError or HistoryError when it cannot start.
+    """
+    counter = CountingHandler()
+    set_up_logging(as_json=log_json, handler=counter)
+    config = load_config(config_path)
+    with prepared_state(config.state), opened_store(config) as store:
+        _serve(config, store, counter, textfile)
+    return 0
+
+
+def _serve(config: Config, store: Store, counter: CountingHandler, textfile: Path | None) -> None:
+    notifying = systemd.take_environment(os.environ)
+    sampler = Sampler()
+    sampler.sample(time.time())
+    stopping = threading.Event()
+    house = threading.Thread(
+        target=keep_house,
+        kwargs={"sampler": sampler, "store": store, "interval_seconds": config.hardware.interval_seconds}
+        | {"stop": stopping},
+        name="housekeeping",
+        daemon=True,
+    )
+    registry: CollectorRegistry | None = None
+
+    def export() -> None:
+        if textfile is not None and registry is not None:
+            write_textfile(registry, textfile)
+
+    def reload_config() -> Config:
+        systemd.reloading(environ=notifying, monotonic_seconds=time.monotonic())
+        try:
+            fresh = load_config(config.path)
+            server.reload(web_config_of(fresh))
+            return fresh
+        finally:
+            systemd.ready(environ=notifying)
+
+    surroundings = Surroundings(
+        host=socket.gethostname(),
+        group=WorkerGroup.create(),
+        torch_version=_installed_version("torch"),
+        log_counter=counter,
+        alive=lambda: server.alive() and house.is_alive(),
+        ping=lambda: systemd.watchdog(environ=notifying),
+        recorded=lambda _: export(),
+    )
+    service = Service(config, store, sampler, surroundings, load_config=reload_config)
+    registry = make_registry(service.view)
+    app = create_app(
+        store=store, status=lambda: make_status(service.view()), registry=registry, ready=lambda: server.alive()
+    )
+    server = HttpServer(app, config.http.host, config.http.port, web_config_of(config))
+    server.start()
+    house.start()
+    _heed_signals(service)
+    systemd.ready(environ=notifying)
+    log.info("started", extra={"version": __version__, "url": server.url, "models": len(config.models)})
+    try:
+        service.run()
+    finally:
+        systemd.stopping(environ=notifying)
+        stopping.set()
+        server.stop(HTTP_STOP_SECONDS)
+        sampler.close()
+        export()
+        log.info("stopped")
+
+
+def _heed_signals(service: Service) -> None:
+    signal.signal(signal.SIGTERM, lambda *_: service.request_stop())
+    signal.signal(signal.SIGINT, lambda *_: service.request_stop())
+    signal.signal(signal.SIGHUP, lambda *_: service.request_reload())
+
+
+def web_config_of(config: Config) -> WebConfig | None:
+    """Return the web configuration that `config` names. Raises ConfigError."""
+    return load_web_config(config.http.web_config) if config.http.web_config is not None else None
+
+
+@contextlib.contextmanager
+def prepared_state(state: Path) -> Iterator[None]:
+    """Make the state directory and hold its lock: two daemons on one would each undo the other's work.
+
+    Raises StartError when it cannot be written, or is another daemon's.
+    """
+    try:
+        state.mkdir(mode=0o750, parents=True, exist_ok=True)
+        (state / "runs").mkdir(exist_ok=True)
+        (state / "cache").mkdir(exist_ok=True)
+        lock = (state / "daemon.lock").open("a")
+    except OSError as error:
+        raise StartError(
+            f"state: {state} cannot be written: {error.strerror}. Give it to the user that runs mmied, or set `state` "
+            "to another directory."
+        ) from error
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise StartError(
+                f"state: {state} belongs to another mmied that is running. Stop it, or set `state`."
+            ) from error
+        yield
+
+
+@contextlib.contextmanager
+def opened_store(config: Config) -> Iterator[Store]:
+    """Open the history that `config` names, and close it. Raises HistoryError."""
+    store = Store.open(
+        config.history.url or config.state / "history.sqlite",
+        host=socket.gethostname(),
+        max_size_bytes=config.history.max_size_bytes,
+        retention_seconds=config.history.retention_seconds,
+    )
+    try:
+        yield store
+    finally:
+        with contextlib.suppress(HistoryError):
+            store.close()
+
+
+def _installed_version(package: str) -> str | None:
+    """Return a package's version without importing it."""
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None

@@ -1,0 +1,152 @@
+"""Load mmied.yaml: all of it, or all of its mistakes."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from mmied.config_mistakes import check_document
+from mmied.config_schedule import Cron, Every
+from mmied.config_schema import (
+    SOURCE_KINDS,
+    Admission,
+    Budget,
+    ConfigKeys,
+    Hardware,
+    History,
+    Http,
+    InputKeys,
+    ModelKeys,
+    SourceKeys,
+)
+from mmied.config_source import Document, read_document, tell
+from mmied.config_units import format_duration
+from mmied.errors import ConfigError
+from mmied.records import InputSpec, ModelSpec, Source, Workload
+
+__all__ = [
+    "Admission",
+    "Budget",
+    "Config",
+    "Cron",
+    "Every",
+    "Hardware",
+    "History",
+    "Http",
+    "Model",
+    "Unit",
+    "load_config",
+]
+
+DEFAULT_SCHEDULE = Every(900.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unit:
+    """What users of a model count: `per_sample` of it stand in one sample."""
+
+    name: str
+    per_sample: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model:
+    """A deployed model, the ways to call it, and when it is due."""
+
+    name: str
+    spec: ModelSpec
+    workloads: tuple[Workload, ...]
+    unit: Unit | None
+    schedule: Every | Cron
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """The configuration with its defaults filled in and its paths made absolute."""
+
+    path: Path
+    digest: str  # SHA-256 of the file, hex
+    state: Path
+    history: History
+    http: Http
+    schedule: Every | Cron
+    budget: Budget
+    admission: Admission
+    hardware: Hardware
+    models: tuple[Model, ...]
+
+
+def load_config(path: Path) -> Config:
+    """Read the configuration at `path`, and nothing else: whether its models exist is not looked at.
+
+    Raises ConfigError with a sentence for each mistake.
+    """
+    document = read_document(path)
+    keys, mistakes = check_document(document)
+    if keys is None:
+        raise ConfigError(tell(document, mistakes))
+    return _resolve(keys, document)
+
+
+def _resolve(keys: ConfigKeys, document: Document) -> Config:
+    schedule = keys.schedule.resolve(DEFAULT_SCHEDULE)
+    return Config(
+        path=document.path.absolute(),
+        digest=document.digest,
+        state=keys.state,
+        history=keys.history,
+        http=keys.http,
+        schedule=schedule,
+        budget=keys.budget,
+        admission=keys.admission,
+        hardware=keys.hardware,
+        models=tuple(_resolve_model(model, keys.budget, schedule) for model in keys.models),
+    )
+
+
+def _resolve_model(keys: ModelKeys, budget: Budget, schedule: Every | Cron) -> Model:
+    gaps_seconds = [pacing.gap_seconds if pacing else 0.0 for pacing in keys.pacing]
+    return Model(
+        name=keys.name,
+        spec=ModelSpec(
+            name=keys.name,
+            source=_resolve_source(keys.source),
+            inputs=tuple(_resolve_input(item) for item in keys.inputs),
+            device=keys.device,
+            dtype=keys.dtype,
+            threads=keys.threads or budget.threads,
+            seed=keys.seed,
+        ),
+        workloads=tuple(_make_workload(size, gap) for gap in gaps_seconds for size in keys.batch_sizes),
+        unit=Unit(name=keys.unit.name, per_sample=keys.unit.per_sample) if keys.unit else None,
+        schedule=keys.schedule.resolve(schedule) if keys.schedule else schedule,
+    )
+
+
+def _make_workload(batch_size: int, gap_seconds: float) -> Workload:
+    paced = f"-gap{format_duration(gap_seconds)}" if gap_seconds else ""
+    return Workload(scenario=f"b{batch_size}{paced}", batch_size=batch_size, gap_seconds=gap_seconds)
+
+
+def _resolve_source(keys: SourceKeys) -> Source:
+    kind = next(kind for kind in SOURCE_KINDS if getattr(keys, kind) is not None)
+    return Source(
+        kind=kind,
+        path=None if kind == "factory" else str(getattr(keys, kind)),
+        factory=keys.factory,
+        weights=None if keys.weights is None else str(keys.weights),
+        arguments=keys.arguments,
+        trust=keys.trust,
+    )
+
+
+def _resolve_input(keys: InputKeys) -> InputSpec:
+    return InputSpec(
+        name=keys.name,
+        shape=keys.shape,
+        dtype=keys.dtype,
+        range=keys.range,
+        values=keys.values,
+        file=None if keys.file is None else str(keys.file),
+        factory=keys.factory,
+        list=None if keys.parts is None else tuple(_resolve_input(part) for part in keys.parts),
+        dict=None if keys.mapping is None else {name: _resolve_input(part) for name, part in keys.mapping.items()},
+    )

@@ -1,0 +1,130 @@
+"""Hold the budgets of the configuration against what runs cost."""
+
+import os
+import time
+from collections.abc import Mapping
+
+from mmied.config import Config, Model
+from mmied.daemon import budget, schedule
+from mmied.daemon.funds import Funds
+from mmied.daemon.jobs import device_of
+from mmied.daemon.standing import Standing
+from mmied.history.store import Store
+from mmied.records import Run
+
+Standings = Mapping[str, Standing]
+
+
+def expected_demand(config: Config, *, now: float) -> float:
+    """Return what the schedule of a configuration will ask of its CPU budget, as far as can be told before it ran."""
+    costs = [
+        (_first_cpu_cost(model, config), schedule.interval_seconds(model.schedule, now)) for model in config.models
+    ]
+    return budget.demand_ratio(costs_and_intervals=costs, rate=_cpu_rate(config), idle=budget.DAEMON_CPUS)
+
+
+def _cpu_rate(config: Config) -> float:
+    return config.budget.cpu_ratio * (os.cpu_count() or 1)
+
+
+def _first_cpu_cost(model: Model, config: Config) -> float:
+    return budget.expected_cpu_seconds(
+        scenarios=len(model.workloads),
+        scenario_seconds=config.budget.scenario_seconds,
+        threads=model.spec.threads or os.cpu_count() or 1,
+    )
+
+
+class Accounts:
+    """The buckets of one configuration: CPU time of the whole host, GPU time of each device."""
+
+    def __init__(self, config: Config, standings: Standings, store: Store, *, now: float, monotonic: float) -> None:
+        """Raises HistoryError when the history cannot tell what was spent in the last hour."""
+        self._config = config
+        self._own_cpu = time.process_time()
+        self._cpu = budget.open_bucket(
+            rate=_cpu_rate(config),
+            round_seconds=sum(self.cpu_cost(model, standings) for model in config.models),
+            spent_seconds=store.cpu_seconds_since(now - 3600.0),
+            monotonic=monotonic,
+        )
+        self._gpus = {
+            device: budget.open_bucket(
+                rate=config.budget.gpu_ratio,
+                round_seconds=sum(self.gpu_cost(model, standings) for model in self._models_on(device)),
+                spent_seconds=store.gpu_seconds_since(device, now - 3600.0),
+                monotonic=monotonic,
+            )
+            for device in {device_of(model.spec.device) for model in config.models} - {"cpu"}
+        }
+
+    def _models_on(self, device: str) -> list[Model]:
+        return [model for model in self._config.models if device_of(model.spec.device) == device]
+
+    def cpu_cost(self, model: Model, standings: Standings) -> float:
+        """Return the CPU seconds that a run of `model` is expected to take."""
+        last = standings.get(model.name, Standing()).last_run
+        if last is not None and last.cpu_seconds is not None and len(last.results) == len(model.workloads):
+            return last.cpu_seconds
+        return _first_cpu_cost(model, self._config)
+
+    def gpu_cost(self, model: Model, standings: Standings) -> float:
+        """Return the seconds for which a run of `model` is expected to use its GPU."""
+        last = standings.get(model.name, Standing()).last_run
+        if last is not None and last.gpu_seconds is not None:
+            return last.gpu_seconds
+        return budget.expected_gpu_seconds(
+            scenarios=len(model.workloads), scenario_seconds=self._config.budget.scenario_seconds
+        )
+
+    def fill(self, monotonic: float) -> None:
+        """Let time pass, and take out what the daemon itself has used meanwhile."""
+        own = time.process_time()
+        self._cpu.fill(monotonic)
+        self._cpu.spend(own - self._own_cpu)
+        self._own_cpu = own
+        for bucket in self._gpus.values():
+            bucket.fill(monotonic)
+
+    def spend(self, run: Run) -> None:
+        """Take out what a run cost."""
+        self._cpu.spend(run.cpu_seconds or 0.0)
+        bucket = self._gpus.get(device_of(run.device))
+        if bucket is not None:
+            bucket.spend(run.gpu_seconds or 0.0)
+
+    def poverty(self, model: Model, standings: Standings) -> str | None:
+        """Return why a run of `model` cannot be afforded now, or None when it can."""
+        asked = [(self._cpu, self.cpu_cost(model, standings), "CPU", "cpu_ratio")]
+        if (bucket := self._gpus.get(device_of(model.spec.device))) is not None:
+            asked.append((bucket, self.gpu_cost(model, standings), "GPU", "gpu_ratio"))
+        for bucket, cost, resource, key in asked:
+            if not bucket.affords(cost):
+                return (
+                    f"the run costs about {cost:.0f} s of {resource} time, the budget holds "
+                    f"{max(bucket.level, 0.0):.0f} s; enough in {bucket.seconds_until(cost) / 60:.0f} min, "
+                    f"or with a larger `budget.{key}`"
+                )
+        return None
+
+    def funds(self, standings: Standings, now: float) -> tuple[Funds, Funds | None]:
+        """Return how the CPU budget stands, and the GPU budget: of its poorest device, asked of all of them."""
+        models = self._config.models
+        intervals = {model.name: schedule.interval_seconds(model.schedule, now) for model in models}
+        cpu = [(self.cpu_cost(model, standings), intervals[model.name]) for model in models]
+        cpu_funds = Funds(
+            rate=self._cpu.rate,
+            tokens_seconds=self._cpu.level,
+            demand_ratio=budget.demand_ratio(costs_and_intervals=cpu, rate=self._cpu.rate, idle=budget.DAEMON_CPUS),
+        )
+        if not self._gpus:
+            return cpu_funds, None
+        gpu = [
+            (self.gpu_cost(model, standings), intervals[model.name]) for model in models if model.spec.device != "cpu"
+        ]
+        rate = sum(bucket.rate for bucket in self._gpus.values())
+        return cpu_funds, Funds(
+            rate=rate,
+            tokens_seconds=min(bucket.level for bucket in self._gpus.values()),
+            demand_ratio=budget.demand_ratio(costs_and_intervals=gpu, rate=rate),
+        )

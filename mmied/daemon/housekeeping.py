@@ -1,0 +1,35 @@
+"""What has to be done now and then beside the runs: sample the hardware, keep a minute's sample, prune the history."""
+
+import logging
+import threading
+import time
+
+from mmied.daemon.hardware import Sampler
+from mmied.errors import HistoryError
+from mmied.history.store import Store
+
+log = logging.getLogger(__name__)
+
+KEEP_SECONDS = 60.0  # a sample a minute is kept: 90 days of them are 50 MB
+PRUNE_SECONDS = 3600.0
+
+
+def keep_house(*, sampler: Sampler, store: Store, interval_seconds: float, stop: threading.Event) -> None:
+    """Do so until `stop`: the body of a thread. What goes wrong is logged and tried again the next time."""
+    kept_at = pruned_at = float("-inf")
+    while not stop.is_set():
+        began = time.monotonic()
+        try:
+            sample = sampler.sample(time.time())
+            if began - kept_at >= KEEP_SECONDS:
+                kept_at = began
+                store.record_hardware(sample)
+            if began - pruned_at >= PRUNE_SECONDS:
+                pruned_at = began
+                rows = store.prune(time.time())
+                log.info("history_pruned", extra={"rows": rows})
+        except HistoryError as error:
+            log.error("housekeeping_failed", extra={"error": str(error)})
+        except Exception:
+            log.exception("housekeeping_failed")
+        stop.wait(max(0.0, interval_seconds - (time.monotonic() - began)))

@@ -1,0 +1,82 @@
+"""Make jobs of the configuration, and the records of runs that no worker came to write."""
+
+import uuid
+from datetime import UTC, datetime
+
+from mmied.config import Config, Model
+from mmied.daemon.admission import Refusal
+from mmied.daemon.launch import Limits
+from mmied.records import Job, Run, WorkloadResult
+
+
+def make_job(model: Model, config: Config, *, run_id: str, last: Run | None) -> Job:
+    """Return the job that profiles `model`; digests that its `last` success took spare hashing the files again."""
+    return Job(
+        run_id=run_id,
+        kind="profile",
+        model=model.spec,
+        workloads=model.workloads,
+        scenario_seconds=config.budget.scenario_seconds,
+        memory_bytes=config.budget.worker_memory_bytes,
+        known_digests=last.digests if last is not None else {},
+    )
+
+
+def worker_limits(config: Config) -> Limits:
+    """Return what the configuration lets a worker use."""
+    return Limits(
+        timeout_seconds=config.budget.run_timeout_seconds,
+        memory_bytes=config.budget.worker_memory_bytes,
+        nice=config.budget.nice,
+        cpus=config.budget.cpus,
+    )
+
+
+def new_run_id(now: float) -> str:
+    """Return an id that sorts by time and needs no quoting anywhere."""
+    return f"{datetime.fromtimestamp(now, UTC):%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}"
+
+
+def device_of(name: str) -> str:
+    """Return one name for a device that has two."""
+    return "cuda:0" if name == "cuda" else name
+
+
+def refused_run(model: Model, against: Refusal, *, host: str, now: float) -> Run:
+    """Return the record of a planned run that was not started."""
+    return Run(
+        run_id=new_run_id(now),
+        host=host,
+        model=model.name,
+        kind="profile",
+        device=model.spec.device,
+        started_at=now,
+        ended_at=now,
+        outcome="refused",
+        reason=against.reason,
+        message=against.message,
+        results=tuple(
+            WorkloadResult(workload=workload, outcome="refused", reason=against.reason) for workload in model.workloads
+        ),
+    )
+
+
+def stillborn_run(job: Job, error: Exception, *, host: str, started_at: float) -> Run:
+    """Return the record of a run whose worker could not be started."""
+    message = f"no worker could be started: {error}"
+    return Run(
+        run_id=job.run_id,
+        host=host,
+        model=job.model.name,
+        kind=job.kind,
+        device=job.model.device,
+        started_at=started_at,
+        ended_at=started_at,
+        outcome="failed",
+        reason="internal",
+        message=message,
+        results=tuple(
+            WorkloadResult(workload=workload, outcome="failed", reason="internal", message=message)
+            for workload in job.workloads
+        ),
+    )

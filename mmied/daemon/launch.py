@@ -1,0 +1,348 @@
+"""Run one job in a worker process, wait asleep, and make sense of however it ends.
+
+The border is a folder: job.json in, run.json out, log.txt for what the worker prints. The worker's process group is
+killed whole when its time is up, its memory limit is passed or the daemon stops.
+"""
+
+import os
+import resource
+import select
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import psutil
+
+from mmied.codec import from_json, to_json
+from mmied.daemon.cgroup import WorkerGroup
+from mmied.errors import MmiedError
+from mmied.records import Job, Run, WorkloadResult
+
+SLICE_SECONDS = 0.25  # between two looks at the worker's memory
+LOG_LIMIT_BYTES = 1 << 20
+LOG_TAIL_BYTES = 8 << 10
+RUN_MARK = "MMIED_RUN_ID"  # in the environment of a worker and of all that it starts, whatever session they move to
+# What a worker may see of the daemon's environment: where programs and libraries are, never what may be secret.
+PASSED_ON = (
+    "PATH",
+    "HOME",
+    "USER",
+    "LANG",
+    "TZ",
+    "TMPDIR",
+    "LD_LIBRARY_PATH",
+    "LD_PRELOAD",
+    "PYTHONPATH",
+    "VIRTUAL_ENV",
+)
+PASSED_ON_PREFIXES = (
+    "LC_",
+    "OMP_",
+    "KMP_",
+    "GOMP_",
+    "MKL_",
+    "CUDA_",
+    "NVIDIA_",
+    "TORCH",
+    "PYTORCH_",
+    "TRITON_",
+    "XDG_CACHE",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What a worker may use."""
+
+    timeout_seconds: float
+    memory_bytes: int | None
+    nice: int
+    cpus: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _End:
+    """How a worker ended, as the supervisor saw it."""
+
+    status: int  # as os.waitstatus_to_exitcode gives it: negative for a signal
+    killed_for: str | None  # timeout, memory or stop
+    cpu_seconds: float
+    peak_bytes: int
+    seconds: float
+    log_tail: str
+    oom_killed: bool
+
+
+def run_job(
+    job: Job,
+    *,
+    folder: Path,
+    limits: Limits,
+    host: str,
+    stop: threading.Event,
+    environ: Mapping[str, str],
+    cache: Path,
+    group: WorkerGroup | None = None,
+    python: str = sys.executable,
+) -> Run:
+    """Run `job` in a worker and return what came of it; never raises for what the worker does.
+
+    `folder` is the run's own, made here. `stop` set from elsewhere ends the run; it is then recorded as refused.
+    Raises OSError when the folder cannot be written or no process can be started.
+    """
+    folder.mkdir(parents=True)
+    (folder / "job.json").write_text(to_json(job))
+    started_at = time.time()
+    end = _supervise(job, folder, limits, stop, _environment(environ, job, cache), group, python)
+    _kill_marked(job.run_id)
+    return account_for(job, folder, end=end, limits=limits, host=host, started_at=started_at)
+
+
+def _environment(environ: Mapping[str, str], job: Job, cache: Path) -> dict[str, str]:
+    passed = {
+        name: value for name, value in environ.items() if name in PASSED_ON or name.startswith(PASSED_ON_PREFIXES)
+    }
+    defaults = {
+        # Spinning OpenMP threads beside one busy neighbour turned 0.12 ms into 24 ms.
+        "OMP_WAIT_POLICY": "PASSIVE",
+        "TORCHINDUCTOR_CACHE_DIR": str(cache / "inductor"),
+        "TRITON_CACHE_DIR": str(cache / "triton"),
+        "HF_HUB_OFFLINE": "1",
+        "KINETO_LOG_LEVEL": "6",
+    }
+    return defaults | passed | {RUN_MARK: job.run_id}
+
+
+def _supervise(
+    job: Job,
+    folder: Path,
+    limits: Limits,
+    stop: threading.Event,
+    environment: dict[str, str],
+    group: WorkerGroup | None,
+    python: str,
+) -> _End:
+    log_path = folder / "log.txt"
+    began = time.monotonic()
+    with log_path.open("ab") as log:
+        process = subprocess.Popen(
+            [python, "-m", "mmied.bench.worker", str(folder)],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            env=environment,
+            start_new_session=True,
+        )
+    watch = _Watch(log_path)
+    _confine(process.pid, limits, group)
+    killed_for = None
+    descriptor = os.pidfd_open(process.pid)
+    try:
+        poll = select.poll()
+        poll.register(descriptor, select.POLLIN)
+        while not poll.poll(SLICE_SECONDS * 1000):
+            watch.look(process.pid)
+            if stop.is_set():
+                killed_for = "stop"
+            elif time.monotonic() - began > limits.timeout_seconds:
+                killed_for = "timeout"
+            elif limits.memory_bytes is not None and watch.peak_bytes > limits.memory_bytes:
+                killed_for = "memory"
+            if killed_for is not None:
+                _kill_group(process.pid)
+                break
+        _, status, usage = os.wait4(process.pid, 0)
+    finally:
+        os.close(descriptor)
+    process.returncode = os.waitstatus_to_exitcode(status)  # so that Popen does not wait for it again
+    _kill_group(process.pid)  # what it left behind in its session
+    return _End(
+        status=process.returncode,
+        killed_for=killed_for,
+        cpu_seconds=usage.ru_utime + usage.ru_stime,
+        peak_bytes=max(watch.peak_bytes, usage.ru_maxrss * 1024),
+        seconds=time.monotonic() - began,
+        log_tail=watch.log_tail(),
+        oom_killed=group is not None and group.oom_killed(),
+    )
+
+
+def _confine(pid: int, limits: Limits, group: WorkerGroup | None) -> None:
+    """Set the worker's priority, CPUs and memory limit, before it has read its job; threads inherit them.
+
+    RLIMIT_DATA and not RLIMIT_AS: CUDA and torch reserve address space by the dozen gigabytes that they never touch.
+    """
+    process = psutil.Process(pid)
+    try:
+        process.nice(max(limits.nice, process.nice()))
+        process.ionice(psutil.IOPRIO_CLASS_IDLE)
+        process.rlimit(resource.RLIMIT_CORE, (0, 0))  # a core dump of a large model fills the disk
+        if limits.memory_bytes is not None:
+            process.rlimit(resource.RLIMIT_DATA, (limits.memory_bytes, limits.memory_bytes))
+        if limits.cpus is not None:
+            process.cpu_affinity(list(limits.cpus))
+        if group is not None:
+            group.add(pid, limits.memory_bytes)
+    except psutil.NoSuchProcess:
+        return  # it ended already, which is told by its exit
+
+
+class _Watch:
+    """Follows a worker's memory and log from outside, so that a crash keeps both."""
+
+    def __init__(self, log_path: Path) -> None:
+        self._log_path = log_path
+        self._kept = b""
+        self.peak_bytes = 0
+
+    def look(self, pid: int) -> None:
+        self.peak_bytes = max(self.peak_bytes, sum(_resident_bytes(member) for member in _family(pid)))
+        if self._log_path.stat().st_size > LOG_LIMIT_BYTES:
+            self._kept = self._end_of_log()
+            os.truncate(self._log_path, 0)  # it is opened for appending: what comes next starts over
+
+    def log_tail(self) -> str:
+        return (self._kept + self._end_of_log())[-LOG_TAIL_BYTES:].decode(errors="replace")
+
+    def _end_of_log(self) -> bytes:
+        with self._log_path.open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - LOG_TAIL_BYTES))
+            return file.read()
+
+
+def _family(pid: int) -> Iterable[int]:
+    """Yield a process and its descendants."""
+    yield pid
+    try:
+        for children in Path(f"/proc/{pid}/task").glob("*/children"):
+            for child in children.read_text().split():
+                yield from _family(int(child))
+    except OSError:
+        return  # ended meanwhile
+
+
+def _resident_bytes(pid: int) -> int:
+    try:
+        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, IndexError):
+        return 0
+
+
+def _kill_group(leader: int) -> None:
+    try:
+        os.killpg(leader, signal.SIGKILL)
+    except (ProcessLookupError, PermissionError):
+        return
+
+
+def _kill_marked(run_id: str) -> None:
+    """Kill what a run left behind in sessions of its own."""
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get(RUN_MARK) == run_id:
+                process.kill()
+        except psutil.Error:
+            continue
+
+
+def account_for(
+    job: Job, folder: Path, *, end: _End | None, limits: Limits | None, host: str, started_at: float
+) -> Run:
+    """Return the run that `folder` holds: the worker's own word where it had the last one, else what can be told.
+
+    `end` is None when the daemon itself died while the job ran.
+    """
+    own = _read(folder / "run.json")
+    if own is not None and (end is None or end.killed_for is None):
+        run = own
+    else:
+        run = _unfinished(job, _read(folder / "run.json.part"), end, limits, started_at)
+    run = replace(run, host=host)
+    if end is None:
+        return run
+    return replace(
+        run,
+        ended_at=run.started_at + end.seconds,
+        cpu_seconds=end.cpu_seconds,
+        gpu_seconds=_gpu_seconds(run, end) if job.model.device.startswith("cuda") else None,
+        worker_peak_bytes=end.peak_bytes,
+        log_tail=end.log_tail,
+    )
+
+
+def _read(path: Path) -> Run | None:
+    try:
+        return from_json(Run, path.read_bytes())
+    except (OSError, MmiedError):
+        return None  # not there, or half of it
+
+
+def _gpu_seconds(run: Run, end: _End) -> float:
+    """Return the time for which the run used its device: its scenarios, or all of it when it did not say."""
+    told = [
+        (result.first_call_seconds or 0.0) + (result.warmup_seconds or 0.0) + (result.measure_seconds or 0.0)
+        for result in run.results
+    ]
+    return sum(told) if run.outcome == "succeeded" else end.seconds
+
+
+def _unfinished(job: Job, part: Run | None, end: _End | None, limits: Limits | None, started_at: float) -> Run:
+    """Return the record of a run that did not come to write its own; scenarios that it finished are kept."""
+    phase = part.phase if part is not None else "start"
+    outcome, reason, message = _explain(end, limits, phase or "start")
+    done = part.results if part is not None else ()
+    rest = job.workloads[len(done) :] if outcome != "refused" else ()
+    lost = tuple(
+        WorkloadResult(workload=workload, outcome=outcome, reason=reason, message=message)  # type: ignore[arg-type]
+        for workload in rest
+    )
+    base = part or Run(
+        run_id=job.run_id,
+        host="",
+        model=job.model.name,
+        kind=job.kind,
+        device=job.model.device,
+        started_at=started_at,
+        ended_at=started_at,
+        outcome="crashed",
+        format=job.model.source.kind,
+        dtype=job.model.dtype,
+    )
+    return replace(
+        base,
+        outcome=outcome,  # type: ignore[arg-type]
+        reason=reason,
+        message=message,
+        results=(*done, *lost),
+        orphaned=end is None,
+    )
+
+
+def _explain(end: _End | None, limits: Limits | None, phase: str) -> tuple[str, str, str]:
+    """Return outcome, reason and a sentence."""
+    where = f"in phase “{phase}”"
+    if end is None:
+        return "crashed", "killed", f"the daemon died while this ran, {where}"
+    if end.killed_for == "stop":
+        return "refused", "paused", f"stopped with the daemon {where}"
+    if end.killed_for == "timeout" and limits is not None:
+        message = f"not done after {limits.timeout_seconds:g} s of `budget.run_timeout`, {where}; the worker was killed"
+        return "timed_out", "timeout", message
+    if end.killed_for == "memory" or end.oom_killed:
+        used = f"used {end.peak_bytes / 1e9:.1f} GB, more than `budget.worker_memory` allows"
+        return "crashed", "out_of_memory", f"{used}, {where}; the worker was killed"
+    if end.status < 0:
+        name = signal.Signals(-end.status).name
+        hint = {
+            "SIGSEGV": "a segmentation fault in native code of the model or of a library",
+            "SIGABRT": "native code gave up",
+            "SIGILL": "machine code for another processor",
+            "SIGKILL": "killed from outside, perhaps by the kernel for want of memory: see `dmesg`",
+        }.get(name, "a signal")
+        return "crashed", "killed", f"died of {name} ({hint}) {where}"
+    return "crashed", "internal", f"the worker exited with status {end.status} {where} and left no result; see its log"

@@ -1,0 +1,92 @@
+"""Write runs and events to the history, and keep what cannot be written until it can."""
+
+import logging
+import shutil
+from collections import deque
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from mmied.catalog import QUANTILES
+from mmied.daemon.recovery import keep_for_later
+from mmied.errors import HistoryError
+from mmied.history.store import Store
+from mmied.records import Event, Run, WorkloadResult
+from mmied.stats import required_samples, summarize
+
+log = logging.getLogger(__name__)
+
+RETRY_SECONDS = 15.0
+LONGEST_QUEUE = 1000  # runs; beyond it the oldest is given up, which its folder may still hold
+
+
+class Recorder:
+    """Stands between the loop and a history that may be full, locked or away."""
+
+    def __init__(self, store: Store, *, recorded: Callable[[Run], object] = lambda run: None) -> None:
+        self._store = store
+        self._recorded = recorded
+        self._queue: deque[tuple[Run, Path | None]] = deque(maxlen=LONGEST_QUEUE)
+        self._retry_at = 0.0
+
+    @property
+    def waiting(self) -> int:
+        """How many runs are not recorded yet."""
+        return len(self._queue)
+
+    def add(self, run: Run, folder: Path | None, monotonic: float) -> None:
+        """Record a run, now or when it can be done; its folder is removed then."""
+        self._queue.append((run, folder))
+        self._retry_at = 0.0
+        self.flush(monotonic)
+
+    def flush(self, monotonic: float) -> None:
+        """Record what waits, oldest first; after a failure not again for a while."""
+        while self._queue and monotonic >= self._retry_at:
+            run, folder = self._queue[0]
+            try:
+                self._store.record(run)
+            except HistoryError as error:
+                self._retry_at = monotonic + RETRY_SECONDS
+                log.error("run_not_recorded", extra={"run_id": run.run_id, "error": str(error)})
+                return
+            self._queue.popleft()
+            if folder is not None:
+                shutil.rmtree(folder, ignore_errors=True)
+            self._recorded(run)
+
+    def close(self, monotonic: float) -> None:
+        """Try once more; what still cannot be recorded is left in the runs' folders for the next life."""
+        self._retry_at = 0.0
+        self.flush(monotonic)
+        for run, folder in self._queue:
+            if folder is not None:
+                keep_for_later(run, folder)
+
+    def note(self, event: Event) -> None:
+        """Add a row to the change ledger; one that cannot be written is logged."""
+        try:
+            self._store.record_event(event)
+        except HistoryError as error:
+            log.error("event_not_recorded", extra={"kind": event.kind, "why": event.message, "error": str(error)})
+
+    def with_pooled_quantiles(self, run: Run) -> Run:
+        """Return the run with quantiles that its own samples do not support had from earlier runs beside its own."""
+        return replace(run, results=tuple(self._pooled(run, result) for result in run.results))
+
+    def _pooled(self, run: Run, result: WorkloadResult) -> WorkloadResult:
+        if run.environment is None or result.iterations is None or result.latency is None:
+            return result
+        if len(result.latency.quantiles) == len(QUANTILES):
+            return result
+        try:
+            earlier = self._store.iterations(
+                run.model,
+                result.workload.scenario,
+                run.environment.fingerprint,
+                limit=required_samples(QUANTILES[-1]),
+            )
+        except HistoryError as error:
+            log.error("history_unreadable", extra={"model": run.model, "error": str(error)})
+            return result
+        return replace(result, latency=summarize(result.iterations, earlier))

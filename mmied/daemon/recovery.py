@@ -1,0 +1,94 @@
+"""Account for the runs that were under way when the daemon died, and for those whose record could not be written."""
+
+import logging
+import os
+import shutil
+from pathlib import Path
+
+import psutil
+
+from mmied.codec import from_json, to_json
+from mmied.daemon.launch import RUN_MARK, account_for
+from mmied.errors import MmiedError
+from mmied.history.store import Store
+from mmied.records import Job, JournalEntry, Run
+
+log = logging.getLogger(__name__)
+
+RECORD_FILE = "record.json"  # a finished run that waits for a history that can be written
+
+
+def recover_runs(store: Store, folder: Path) -> list[Run]:
+    """Record what the last life of the daemon left behind in `folder`, a folder a run; return the runs recorded.
+
+    Workers that are still alive are killed: nobody would read what they write.
+    """
+    kill_workers()
+    recovered = []
+    for entry in store.unfinished():
+        run = _read_record(folder / entry.run_id) or _account(entry, folder / entry.run_id, store.host)
+        store.record(run)
+        log.warning("run_recovered", extra={"run_id": run.run_id, "model": run.model, "outcome": run.outcome})
+        recovered.append(run)
+    for path in folder.glob("*"):
+        run_left = _read_record(path)
+        if run_left is not None:
+            store.record(run_left)  # does nothing when it was recorded before
+        shutil.rmtree(path, ignore_errors=True)
+    return recovered
+
+
+def keep_for_later(run: Run, folder: Path) -> None:
+    """Leave a finished run in its folder, for the next life of the daemon; quietly, as the disk may be full."""
+    try:
+        draft = folder / f"{RECORD_FILE}.new"
+        draft.write_text(to_json(run))
+        draft.replace(folder / RECORD_FILE)
+    except OSError as error:
+        log.warning("run_not_kept", extra={"run_id": run.run_id, "error": str(error)})
+
+
+def kill_workers() -> None:
+    """Kill workers of an earlier life of this daemon: processes of ours that carry a run's mark."""
+    for process in psutil.process_iter():
+        try:
+            if process.pid != os.getpid() and process.uids().real == os.getuid() and _is_orphan(process):
+                process.kill()
+        except psutil.Error:
+            continue
+
+
+def _is_orphan(process: psutil.Process) -> bool:
+    """Tell whether a worker's daemon is gone: its parent is init or nobody, not another daemon of this host."""
+    return RUN_MARK in process.environ() and process.ppid() <= 1
+
+
+def _read_record(folder: Path) -> Run | None:
+    try:
+        return from_json(Run, (folder / RECORD_FILE).read_bytes())
+    except (OSError, MmiedError):
+        return None
+
+
+def _account(entry: JournalEntry, folder: Path, host: str) -> Run:
+    try:
+        job = from_json(Job, (folder / "job.json").read_bytes())
+    except (OSError, MmiedError):
+        return _lost(entry, host)
+    return account_for(job, folder, end=None, limits=None, host=host, started_at=entry.started_at)
+
+
+def _lost(entry: JournalEntry, host: str) -> Run:
+    return Run(
+        run_id=entry.run_id,
+        host=host,
+        model=entry.model,
+        kind=entry.kind,
+        device=entry.device,
+        started_at=entry.started_at,
+        ended_at=entry.started_at,
+        outcome="crashed",
+        reason="killed",
+        message="the daemon died while this ran, and left nothing of it",
+        orphaned=True,
+    )

@@ -1,0 +1,369 @@
+"""The daemon's loop: it alone reads the clock, and has the others decide what to start, keep and say."""
+
+import logging
+import os
+import queue
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import psutil
+
+from mmied.config import Config, Model
+from mmied.daemon.accounts import Accounts
+from mmied.daemon.cgroup import WorkerGroup
+from mmied.daemon.hardware import Sampler
+from mmied.daemon.jobs import device_of, make_job, new_run_id, refused_run, stillborn_run, worker_limits
+from mmied.daemon.launch import run_job
+from mmied.daemon.planner import Moment, Planner, PutOff, Start
+from mmied.daemon.quiet import QuietPressure
+from mmied.daemon.recall import recall
+from mmied.daemon.recorder import Recorder
+from mmied.daemon.recovery import recover_runs
+from mmied.daemon.reloading import needs_restart, with_restart_bound
+from mmied.daemon.standing import Standing, advance, release
+from mmied.daemon.tally import CountingHandler, Tally
+from mmied.daemon.view import View, make_plan, notices_of
+from mmied.daemon.watch import FileWatch
+from mmied.errors import HistoryError, MmiedError
+from mmied.history.store import Store
+from mmied.records import Event, Job, JournalEntry, Run
+
+log = logging.getLogger(__name__)
+
+TICK_SECONDS = 1.0
+WATCH_SECONDS = 2.0  # between two looks at the models' files
+CLOCK_JUMP_SECONDS = 2.0
+UNWRITABLE_SECONDS = 15.0  # before another try to start a run that could not be journalled
+STOP_SECONDS = 8.0  # of the 10 in which the daemon promises to be gone
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """Where the daemon lives; tests put in their own."""
+
+    host: str
+    environ: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
+    clock: Callable[[], float] = time.time
+    monotonic: Callable[[], float] = time.monotonic
+    proc: Path = Path("/proc")
+    group: WorkerGroup | None = None
+    torch_version: str | None = None
+    log_counter: CountingHandler = field(default_factory=CountingHandler)
+    alive: Callable[[], bool] = lambda: True  # whether the parts beside the loop still live
+    ping: Callable[[], object] = lambda: None  # tells the service manager that the loop does
+    recorded: Callable[[Run], object] = lambda run: None
+
+
+@dataclass(frozen=True, slots=True)
+class _Running:
+    """A run under way on a device."""
+
+    job: Job
+    folder: Path
+    thread: threading.Thread
+
+
+@dataclass(frozen=True, slots=True)
+class _ConfigState:
+    loaded_at: float
+    error: str | None = None
+    notices: tuple[str, ...] = ()
+
+
+class Service:
+    """Starts due runs one at a time on each device, records what came of them, and shows what it knows."""
+
+    def __init__(
+        self,
+        config: Config,
+        store: Store,
+        sampler: Sampler,
+        surroundings: Surroundings,
+        *,
+        load_config: Callable[[], Config],
+    ) -> None:
+        """Take up where the history ends. Raises HistoryError when it cannot be read or written."""
+        self._config, self._store, self._sampler, self._at = config, store, sampler, surroundings
+        self._load_config = load_config
+        self._now, self._monotonic = surroundings.clock(), surroundings.monotonic()
+        self._started_at = self._now
+        self._config_state = _ConfigState(loaded_at=self._now)
+        self._stop, self._wake, self._reload = threading.Event(), threading.Event(), threading.Event()
+        self._kill_workers = threading.Event()
+        self._finished: queue.SimpleQueue[tuple[Run, Path]] = queue.SimpleQueue()
+        self._running: dict[str, _Running] = {}  # by device
+        self._runs_folder = config.state / "runs"
+        self._tally = Tally()
+        for run in recover_runs(store, self._runs_folder):
+            self._tally.count(run)
+        self._standings = recall(store, (model.name for model in config.models))
+        self._accounts = self._open_accounts()
+        self._recorder = Recorder(store, recorded=surroundings.recorded)
+        self._planner = Planner(surroundings.host)
+        self._quiet = QuietPressure(surroundings.proc)
+        self._files = FileWatch()
+        self._files.changed(config.models)
+        self._watched_at = self._monotonic
+        self._lag_seconds: float | None = None
+        self._worker_peak_bytes: int | None = None
+        for model in config.models:  # that changed while the daemon was down
+            last = self._standings[model.name].last_success
+            if last is not None and not self._files.still_is(model.name, last.digests):
+                self._planner.hurry(model.name)
+
+    def run(self) -> None:
+        """Loop until `request_stop`; then end the runs under way and record them."""
+        while not self._stop.is_set():
+            self.tick()
+            self._wake.wait(TICK_SECONDS)
+            self._wake.clear()
+        self.close()
+
+    def run_now(self, model: Model) -> Run | None:
+        """Run one model here and now, whatever schedule, admission and budget say; None when asked to stop meanwhile.
+
+        Raises HistoryError when the run cannot be journalled.
+        """
+        self._heed_clocks()
+        self._start(Start(model, forced=False, lag_seconds=0.0))
+        device = device_of(model.spec.device)
+        if device not in self._running:
+            raise HistoryError(f"{model.name} was not run: {self._planner.why(model.name)}")
+        while self._running[device].thread.is_alive() and not self._stop.is_set():
+            self._running[device].thread.join(TICK_SECONDS)
+        if self._stop.is_set():
+            return None
+        self._collect()
+        return self._standings[model.name].last_run
+
+    def close(self) -> None:
+        """End the runs under way, and record what can be recorded."""
+        self._kill_workers.set()
+        deadline = time.monotonic() + STOP_SECONDS
+        for running in self._running.values():
+            running.thread.join(max(0.1, deadline - time.monotonic()))
+        self._collect()
+        self._recorder.close(self._monotonic)
+
+    def request_stop(self) -> None:
+        """Ask the loop to end; for signal handlers."""
+        self._stop.set()
+        self._wake.set()
+
+    def request_reload(self) -> None:
+        """Ask the loop to read the configuration again; for signal handlers."""
+        self._reload.set()
+        self._wake.set()
+
+    def tick(self) -> None:
+        """Do what is due now. Nothing that goes wrong here ends the loop."""
+        try:
+            self._heed_clocks()
+            if self._reload.is_set():
+                self._reload.clear()
+                self._take_config()
+            self._collect()
+            self._accounts.fill(self._monotonic)
+            self._look_at_files()
+            self._quiet.observe(self._monotonic, running=bool(self._running))
+            self._recorder.flush(self._monotonic)
+            self._dispatch()
+        except Exception:
+            log.exception("tick_failed")
+        if self._at.alive():
+            self._at.ping()
+
+    # What changes
+
+    def _heed_clocks(self) -> None:
+        """Take the time, and tell of a wall clock that was set. The plan follows it: it is made from the last runs."""
+        now, monotonic = self._at.clock(), self._at.monotonic()
+        jump = (now - self._now) - (monotonic - self._monotonic)
+        self._now, self._monotonic = now, monotonic
+        if abs(jump) > CLOCK_JUMP_SECONDS:
+            log.warning("clock_jumped", extra={"seconds": round(jump, 1)})
+            message = f"the clock jumped by {jump:+.0f} s"
+            self._recorder.note(Event(at=now, kind="host_changed", model=None, message=message))
+
+    def _take_config(self) -> None:
+        self._tally.reloads += 1
+        try:
+            fresh = self._load_config()
+            unknown = {model.name for model in fresh.models} - self._standings.keys()
+            recalled = recall(self._store, unknown)
+        except MmiedError as error:
+            self._tally.reload_failures += 1
+            self._config_state = replace(self._config_state, error=str(error))
+            log.error("config_refused", extra={"error": str(error)})
+            return
+        old = {model.name: model for model in self._config.models}
+        names = {model.name for model in fresh.models}
+        self._config_state = _ConfigState(loaded_at=self._now, notices=needs_restart(self._config, fresh))
+        kept = {name: release(standing) for name, standing in self._standings.items() if name in names}
+        self._standings = kept | recalled
+        self._config = with_restart_bound(fresh, self._config)
+        self._tally.forget(names)
+        self._planner.forgive(names)
+        for model in fresh.models:
+            before = old.get(model.name)
+            if before is None or (before.spec, before.workloads) != (model.spec, model.workloads):
+                self._planner.hurry(model.name)
+        self._store.max_size_bytes = fresh.history.max_size_bytes
+        self._store.retention_seconds = fresh.history.retention_seconds
+        self._accounts = self._open_accounts()
+        message = f"{len(names)} models"
+        self._recorder.note(Event(at=self._now, kind="config_reloaded", model=None, message=message))
+        log.info("config_reloaded", extra={"path": str(fresh.path), "models": len(names)})
+
+    def _open_accounts(self) -> Accounts:
+        return Accounts(self._config, self._standings, self._store, now=self._now, monotonic=self._monotonic)
+
+    def _look_at_files(self) -> None:
+        if self._monotonic - self._watched_at < WATCH_SECONDS:
+            return
+        self._watched_at = self._monotonic
+        for name in self._files.changed(self._config.models):
+            log.info("model_file_changed", extra={"model": name})
+            self._standings = {**self._standings, name: release(self._standings[name])}
+            self._planner.hurry(name)
+
+    # What is started
+
+    def _dispatch(self) -> None:
+        moment = Moment(
+            now=self._now,
+            monotonic=self._monotonic,
+            config=self._config,
+            standings=self._standings,
+            accounts=self._accounts,
+            sample=self._sampler.latest,
+            pressure=self._quiet.pressure(),
+            artifact_bytes=self._files.sizes_bytes(),
+            busy_devices=self._running.keys(),
+        )
+        for action in self._planner.decide(moment):
+            match action:
+                case Start():
+                    self._start(action)
+                case PutOff(model, against):
+                    run = refused_run(model, against, host=self._at.host, now=self._now)
+                    extra = {"model": model.name, "reason": against.reason, "why": against.message}
+                    log.info("run_refused", extra=extra)
+                    self._take_in(run)
+                    # Which scenarios were not run is known from the configuration: no rows for them.
+                    self._recorder.add(replace(run, results=()), None, self._monotonic)
+
+    def _start(self, start: Start) -> None:
+        model, run_id = start.model, new_run_id(self._now)
+        device = model.spec.device
+        try:
+            # Before the worker starts: should the daemon die of it, this is known.
+            self._store.begin(
+                JournalEntry(run_id=run_id, model=model.name, kind="profile", device=device, started_at=self._now)
+            )
+        except HistoryError as error:
+            log.error("run_not_started", extra={"model": model.name, "error": str(error)})
+            self._planner.hold(model.name, until=self._monotonic + UNWRITABLE_SECONDS, why=str(error))
+            return
+        self._lag_seconds = start.lag_seconds
+        last = self._standings[model.name].last_success
+        job = make_job(model, self._config, run_id=run_id, last=last)
+        folder = self._runs_folder / run_id
+        thread = threading.Thread(
+            target=self._execute, args=(job, folder, self._config, start.forced), name=run_id, daemon=True
+        )
+        self._running = {**self._running, device_of(device): _Running(job, folder, thread)}
+        log.info("run_started", extra={"model": model.name, "run_id": run_id, "forced": start.forced})
+        thread.start()
+
+    def _execute(self, job: Job, folder: Path, config: Config, forced: bool) -> None:
+        """Run a job in a worker: the body of a runner thread."""
+        started_at = self._at.clock()
+        try:
+            run = run_job(
+                job,
+                folder=folder,
+                limits=worker_limits(config),
+                host=self._at.host,
+                stop=self._kill_workers,
+                environ=self._at.environ,
+                cache=config.state / "cache",
+                group=self._at.group,
+            )
+        except (OSError, psutil.Error) as error:
+            run = stillborn_run(job, error, host=self._at.host, started_at=started_at)
+        self._finished.put((replace(run, forced=forced), folder))
+        self._wake.set()
+
+    # What came of it
+
+    def _collect(self) -> None:
+        while not self._finished.empty():
+            run, folder = self._finished.get()
+            self._running = {name: entry for name, entry in self._running.items() if entry.job.run_id != run.run_id}
+            self._accounts.spend(run)
+            self._worker_peak_bytes = run.worker_peak_bytes or self._worker_peak_bytes
+            well = run.outcome in ("succeeded", "refused")
+            extra = {"model": run.model, "run_id": run.run_id, "outcome": run.outcome, "why": run.message}
+            log.log(logging.INFO if well else logging.WARNING, "run_ended", extra=extra)
+            run = self._recorder.with_pooled_quantiles(run)
+            self._take_in(run)
+            self._recorder.add(run, folder, self._monotonic)
+
+    def _take_in(self, run: Run) -> None:
+        """Count a run, and let it change where its model stands."""
+        self._tally.count(run)
+        standing = self._standings.get(run.model)
+        if standing is None:
+            return  # taken out of the configuration meanwhile
+        before = standing.last_success
+        if before is not None and before.revision and run.revision and before.revision != run.revision:
+            message = f"revision {before.revision[:12]} became {run.revision[:12]}"
+            self._recorder.note(Event(at=run.started_at, kind="model_changed", model=run.model, message=message))
+        self._standings = {**self._standings, run.model: advance(standing, run)}
+
+    # What it shows
+
+    def view(self) -> View:
+        """Return what is known now. Any thread may ask: what the loop changes, it changes by putting new in place."""
+        now, monotonic = self._at.clock(), self._at.monotonic()
+        config, standings = self._config, self._standings
+        cpu, gpu = self._accounts.funds(standings, now)
+        folders = {entry.job.model.name: entry.folder for entry in self._running.values()}
+        plans = {}
+        for model in config.models:
+            standing = standings.get(model.name, Standing())
+            plans[model.name] = make_plan(
+                model,
+                now=now,
+                next_run_at=self._planner.next_run_at(model, standing, now=now, monotonic=monotonic),
+                wait=self._planner.wait(model.name, monotonic),
+                folder=folders.get(model.name),
+            )
+        return View(
+            at=now,
+            started_at=self._started_at,
+            host=self._at.host,
+            config=config,
+            config_loaded_at=self._config_state.loaded_at,
+            config_error=self._config_state.error,
+            torch_version=self._at.torch_version,
+            standings=standings,
+            plans=plans,
+            tally=self._tally,
+            log_messages=dict(self._at.log_counter.counts),
+            cpu=cpu,
+            gpu=gpu,
+            daemon_cpu_seconds=time.process_time(),
+            daemon_memory_bytes=psutil.Process().memory_info().rss,
+            worker_peak_bytes=self._worker_peak_bytes,
+            lag_seconds=self._lag_seconds,
+            hardware=self._sampler.latest,
+            history=self._store,
+            notices=notices_of(
+                self._config_state.notices, self._sampler.notices, self._store.notice, self._recorder.waiting, cpu, gpu
+            ),
+        )

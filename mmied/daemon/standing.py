@@ -1,0 +1,86 @@
+"""Keep where each model stands: a fold over its runs, so that a restart finds it again in the history. Pure."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from mmied.records import Run, WorkloadResult
+
+QUARANTINE_AFTER = 2  # runs in which the daemon itself died
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Success:
+    """The last time that a scenario succeeded; the run comes without samples and results."""
+
+    run: Run
+    result: WorkloadResult
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """Where a model stands. A refused run is an attempt; a run is what was started and came to its own end."""
+
+    last_attempt: Run | None = None
+    last_run: Run | None = None
+    last_success: Run | None = None
+    successes: Mapping[str, Success] = field(default_factory=dict)  # by scenario
+    last_results: Mapping[str, WorkloadResult] = field(default_factory=dict)  # by scenario, of the last run
+    failures: int = 0  # runs in a row
+    scenario_failures: Mapping[str, int] = field(default_factory=dict)
+    refusals: int = 0  # in a row
+    orphans: int = 0  # runs since the last success in which the daemon died
+
+    @property
+    def quarantined(self) -> bool:
+        return self.orphans >= QUARANTINE_AFTER
+
+
+def advance(standing: Standing, run: Run) -> Standing:
+    """Return the standing after one more run."""
+    if run.kind != "profile":
+        return standing
+    bare = replace(run, results=tuple(_without_samples(result) for result in run.results))
+    if run.outcome == "refused":
+        return replace(standing, last_attempt=bare, refusals=standing.refusals + 1)
+    failures = dict(standing.scenario_failures)
+    successes = dict(standing.successes)
+    for result in bare.results:
+        name = result.workload.scenario
+        if result.outcome == "succeeded":
+            failures[name] = 0
+            successes[name] = Success(run=replace(bare, results=(), log_tail=""), result=result)
+        else:
+            failures[name] = failures.get(name, 0) + 1
+    succeeded = run.outcome == "succeeded"
+    return replace(
+        standing,
+        last_attempt=bare,
+        last_run=bare,
+        last_success=bare if succeeded else standing.last_success,
+        successes=successes,
+        last_results={result.workload.scenario: result for result in bare.results},
+        failures=0 if succeeded else standing.failures + 1,
+        scenario_failures=failures,
+        refusals=0,
+        orphans=0 if succeeded else standing.orphans + run.orphaned,
+    )
+
+
+def release(standing: Standing) -> Standing:
+    """Return the standing of a model that gets a fresh start: its file changed, or an operator reloaded."""
+    return replace(standing, failures=0, refusals=0, orphans=0)
+
+
+def fold(runs: Iterable[Run], released_at: float = 0.0) -> Standing:
+    """Return the standing after `runs`, oldest first; failures before `released_at` (a Unix time) are forgiven."""
+    standing = Standing()
+    forgiven = False
+    for run in runs:
+        if not forgiven and run.started_at > released_at:
+            standing, forgiven = release(standing), True
+        standing = advance(standing, run)
+    return standing if forgiven else release(standing)
+
+
+def _without_samples(result: WorkloadResult) -> WorkloadResult:
+    return replace(result, iterations=None, references={})

@@ -1,0 +1,131 @@
+"""Put the daemon's view into the one record that `mmied status`, /api/status and the pages show."""
+
+from mmied import __version__
+from mmied.config import Config, Model
+from mmied.daemon.export_profile import fresh
+from mmied.daemon.standing import QUARANTINE_AFTER, Standing
+from mmied.daemon.view import Plan, View
+from mmied.errors import HistoryError
+from mmied.records import Cost, ModelStatus, ScenarioStatus, State, Status, Workload
+
+
+def make_status(view: View) -> Status:
+    """Return the status of the daemon at the moment of `view`."""
+    return Status(
+        version=__version__,
+        host=view.host,
+        at=view.at,
+        started_at=view.started_at,
+        config_path=str(view.config.path),
+        config_loaded_at=view.config_loaded_at,
+        config_error=view.config_error,
+        torch_version=view.torch_version,
+        models=tuple(
+            _model(model, view.standings.get(model.name, Standing()), view.plans[model.name], view)
+            for model in view.config.models
+        ),
+        cost=_cost(view),
+        hardware=view.hardware,
+        notices=view.notices,
+    )
+
+
+def _cost(view: View) -> Cost:
+    uptime = max(view.at - view.started_at, 1e-9)
+    used = view.daemon_cpu_seconds + view.tally.worker_cpu_seconds
+    return Cost(
+        uptime_seconds=uptime,
+        daemon_cpu_seconds=view.daemon_cpu_seconds,
+        worker_cpu_seconds=view.tally.worker_cpu_seconds,
+        cpu_budget_ratio=view.config.budget.cpu_ratio,
+        cpu_used_ratio=used / uptime * view.config.budget.cpu_ratio / view.cpu.rate if view.cpu.rate else 0.0,
+        cpu_tokens_seconds=view.cpu.tokens_seconds,
+        demand_ratio=view.cpu.demand_ratio,
+        daemon_memory_bytes=view.daemon_memory_bytes,
+        worker_peak_bytes=view.worker_peak_bytes,
+        history_bytes=_history_bytes(view),
+        history_limit_bytes=_history_limit(view.config),
+    )
+
+
+def _history_bytes(view: View) -> int | None:
+    try:
+        return view.history.size_bytes()
+    except HistoryError:
+        return None
+
+
+def _history_limit(config: Config) -> int | None:
+    return config.history.max_size_bytes if config.history.url is None else None
+
+
+def _model(model: Model, standing: Standing, plan: Plan, view: View) -> ModelStatus:
+    state, why = _state(standing, plan)
+    run, success = standing.last_run, standing.last_success
+    return ModelStatus(
+        name=model.name,
+        state=state,
+        why=why,
+        device=model.spec.device,
+        dtype=model.spec.dtype,
+        format=model.spec.source.kind,
+        unit=model.unit.name if model.unit is not None else None,
+        revision=success.revision if success is not None else None,
+        interval_seconds=plan.interval_seconds,
+        last_run_id=run.run_id if run is not None else None,
+        last_run_at=run.ended_at if run is not None else None,
+        last_success_at=success.ended_at if success is not None else None,
+        next_run_at=plan.next_run_at,
+        consecutive_failures=standing.failures,
+        scenarios=tuple(_scenario(model, workload, standing, plan, view) for workload in model.workloads),
+        reference_seconds=_references(standing),
+        phase=plan.phase,
+    )
+
+
+def _state(standing: Standing, plan: Plan) -> tuple[State, str | None]:
+    """Return the one word for a model, what needs attention first, and the sentence to it."""
+    run, attempt = standing.last_run, standing.last_attempt
+    if standing.quarantined:
+        return "quarantined", (
+            f"the daemon died in {QUARANTINE_AFTER} of its runs; it is not run again until its file changes or the "
+            "configuration is reloaded (SIGHUP)"
+        )
+    if plan.phase is not None:
+        return "running", f"in phase “{plan.phase}”"
+    if standing.failures:
+        return "failing", run.message if run is not None else None
+    if standing.refusals and attempt is not None and plan.why is not None:
+        return "refused", plan.why
+    lost = [result for result in standing.last_results.values() if result.outcome != "succeeded"]
+    if lost:
+        return "failing", "; ".join(f"{result.workload.scenario}: {result.message}" for result in lost)
+    return ("healthy", None) if standing.last_success is not None else ("waiting", plan.why)
+
+
+def _scenario(model: Model, workload: Workload, standing: Standing, plan: Plan, view: View) -> ScenarioStatus:
+    last = standing.last_results.get(workload.scenario)
+    success = standing.successes.get(workload.scenario)
+    outcome, message = (last.outcome, last.message) if last is not None else (None, None)
+    if success is None or not fresh(success.run, plan, view.at):
+        return ScenarioStatus(workload=workload, last_outcome=outcome, last_message=message)
+    result = success.result
+    throughput = result.throughput_samples_per_second
+    per_sample = model.unit.per_sample if model.unit is not None else None
+    peaks = {memory.space: memory.peak_bytes for memory in result.memory}
+    return ScenarioStatus(
+        workload=workload,
+        last_outcome=outcome,
+        last_message=message,
+        latency=result.latency,
+        throughput_samples_per_second=throughput,
+        items_per_second=throughput * per_sample if throughput is not None and per_sample is not None else None,
+        peak_memory_bytes=peaks.get("device", peaks.get("host")),
+    )
+
+
+def _references(standing: Standing) -> dict[str, float]:
+    for result in standing.last_results.values():
+        if result.reference_seconds:
+            return dict(result.reference_seconds)
+    return {}

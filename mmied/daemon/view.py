@@ -1,0 +1,90 @@
+"""What the daemon knows at one moment: the exporter, the status and the pages read it, and nothing else."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from mmied.codec import from_json
+from mmied.config import Config, Model
+from mmied.daemon import schedule
+from mmied.daemon.funds import Funds, overdrawn_notice
+from mmied.daemon.planner import Wait
+from mmied.daemon.standing import Standing
+from mmied.daemon.tally import Tally
+from mmied.errors import MmiedError
+from mmied.history.store import Store
+from mmied.records import HardwareSample, Run
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What the daemon means to do with a model next. `why` says what it waits for, where that is not just time."""
+
+    next_run_at: float | None
+    interval_seconds: float
+    phase: str | None = None  # of the run under way
+    why: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """A moment of the daemon; times are Unix timestamps. The tally and the history go on changing."""
+
+    at: float
+    started_at: float
+    host: str
+    config: Config
+    config_loaded_at: float
+    config_error: str | None
+    torch_version: str | None
+    standings: Mapping[str, Standing]
+    plans: Mapping[str, Plan]
+    tally: Tally
+    log_messages: Mapping[str, int]
+    cpu: Funds
+    gpu: Funds | None
+    daemon_cpu_seconds: float
+    daemon_memory_bytes: int | None
+    worker_peak_bytes: int | None
+    lag_seconds: float | None
+    hardware: HardwareSample | None
+    history: Store
+    notices: tuple[str, ...]
+
+
+def make_plan(model: Model, *, now: float, next_run_at: float | None, wait: Wait | None, folder: Path | None) -> Plan:
+    """Return the plan for a model; `folder` is that of its run under way."""
+    return Plan(
+        next_run_at=next_run_at,
+        interval_seconds=schedule.interval_seconds(model.schedule, now),
+        phase=_phase(folder) if folder is not None else None,
+        why=wait.why if wait is not None else None,
+    )
+
+
+def _phase(folder: Path) -> str:
+    try:
+        return from_json(Run, (folder / "run.json.part").read_bytes()).phase or "start"
+    except (OSError, MmiedError):
+        return "start"
+
+
+def notices_of(
+    config: tuple[str, ...],
+    hardware: tuple[str, ...],
+    history: str | None,
+    unrecorded: int,
+    cpu: Funds,
+    gpu: Funds | None,
+) -> tuple[str, ...]:
+    """Return the sentences that an operator should know."""
+    notices = [*config, *hardware]
+    if history is not None:
+        notices.append(history)
+    if unrecorded:
+        notices.append(f"{unrecorded} runs wait for a history that can be written")
+    if cpu.demand_ratio > 1:
+        notices.append(overdrawn_notice("CPU", cpu.demand_ratio, "cpu_ratio"))
+    if gpu is not None and gpu.demand_ratio > 1:
+        notices.append(overdrawn_notice("GPU", gpu.demand_ratio, "gpu_ratio"))
+    return tuple(notices)

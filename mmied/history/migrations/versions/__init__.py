@@ -1,0 +1,1 @@
+"""The changes, in the order that their `down_revision` gives."""

@@ -1,0 +1,111 @@
+"""Turn records into rows."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from typing import Any
+
+from sqlalchemy import Connection, Insert, Table, delete, func, select
+from sqlalchemy.dialects import sqlite
+
+from mmied.codec import to_json
+from mmied.history.samples import pack
+from mmied.history.tables import environments, events, hardware, journal, results, runs, samples
+from mmied.records import Environment, Event, HardwareSample, JournalEntry, Run, WorkloadResult
+
+
+def add_journal_entry(connection: Connection, host: str, entry: JournalEntry) -> None:
+    """Note that a run starts."""
+    _add(connection, journal, [{"host": host, **asdict(entry)}])
+
+
+def add_run(connection: Connection, run: Run) -> None:
+    """Keep `run` with all that it holds, unless it is kept already, and end its journal entry."""
+    environment = run.environment
+    if environment is not None:
+        _add(connection, environments, [_environment_row(run.host, environment)])
+    if _add(connection, runs, [_run_row(run)]):
+        placed = list(enumerate(run.results))
+        _add(connection, results, [_result_row(run, position, result) for position, result in placed])
+        blobs = ((position, pack(result.iterations, result.references)) for position, result in placed)
+        _add(
+            connection,
+            samples,
+            [
+                {"host": run.host, "run_id": run.run_id, "position": position, "content": blob}
+                for position, blob in blobs
+                if blob is not None
+            ],
+        )
+    connection.execute(delete(journal).where(journal.c.host == run.host, journal.c.run_id == run.run_id))
+
+
+def add_event(connection: Connection, host: str, event: Event) -> None:
+    """Add a row to the change ledger, after those of the same moment."""
+    position = connection.execute(
+        select(func.coalesce(func.max(events.c.position) + 1, 0)).where(events.c.host == host, events.c.at == event.at)
+    ).scalar_one()
+    _add(connection, events, [{"host": host, "position": position, **asdict(event)}])
+
+
+def add_hardware(connection: Connection, host: str, sample: HardwareSample) -> None:
+    """Keep the host's figures of one moment."""
+    _add(connection, hardware, [{"host": host, "at": sample.at, "record": to_json(sample)}])
+
+
+def _environment_row(host: str, environment: Environment) -> dict[str, Any]:
+    return {
+        "host": host,
+        "fingerprint": environment.fingerprint,
+        "stable": to_json(dict(environment.stable)),
+    }
+
+
+def _run_row(run: Run) -> dict[str, Any]:
+    environment = run.environment
+    return {
+        "host": run.host,
+        "run_id": run.run_id,
+        "model": run.model,
+        "kind": run.kind,
+        "device": run.device,
+        "started_at": run.started_at,
+        "ended_at": run.ended_at,
+        "outcome": run.outcome,
+        "reason": run.reason,
+        "orphaned": int(run.orphaned),
+        "revision": run.revision,
+        "fingerprint": environment and environment.fingerprint,
+        "cpu_seconds": run.cpu_seconds,
+        "gpu_seconds": run.gpu_seconds,
+        "momentary": None if environment is None else to_json(dict(environment.momentary)),
+        "record": to_json(replace(run, environment=None, results=())),
+    }
+
+
+def _result_row(run: Run, position: int, result: WorkloadResult) -> dict[str, Any]:
+    return {
+        "host": run.host,
+        "run_id": run.run_id,
+        "position": position,
+        "model": run.model,
+        "scenario": result.workload.scenario,
+        "started_at": run.started_at,
+        "outcome": result.outcome,
+        "fingerprint": run.environment and run.environment.fingerprint,
+        "record": to_json(replace(result, iterations=None, references={})),
+    }
+
+
+def _add(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> int:
+    """Insert the rows that are not there yet; how many those were."""
+    if not rows:
+        return 0
+    return connection.execute(_insert_new(connection, table), rows).rowcount
+
+
+def _insert_new(connection: Connection, table: Table) -> Insert:
+    if connection.dialect.name == "postgresql":
+        from sqlalchemy.dialects import postgresql  # 2 MB that a history in SQLite need not hold
+
+        return postgresql.insert(table).on_conflict_do_nothing()
+    return sqlite.insert(table).on_conflict_do_nothing()

@@ -1,0 +1,251 @@
+"""The pages in a browser: they draw, fit, follow the scheme, stay up to date, and stay at home."""
+
+import re
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+import uvicorn
+
+playwright = pytest.importorskip("playwright.sync_api")
+
+pytestmark = pytest.mark.browser
+
+CHROMIUM = Path("/usr/bin/chromium")
+ARGUMENTS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+STARTED_SECONDS = 10
+DRAWN_MILLISECONDS = 20_000
+ALL_DRAWN = """[...document.querySelectorAll(".plot")].every(
+  (plot) => plot.querySelector(".main-svg .scatterlayer .trace, .main-svg .barlayer .trace"))"""
+
+# The contrast of every text with the background behind it, by WCAG 2's formula; texts below 4.5 come back.
+FAINT_TEXTS = """() => {
+  const channels = (color) => (color.match(/[\\d.]+/g) || []).map(Number);
+  const light = ([r, g, b]) => [r, g, b].map((c) => c / 255)
+    .map((c) => c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)
+    .reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0);
+  const behind = (node) => {
+    for (; node; node = node.parentElement) {
+      const color = channels(getComputedStyle(node).backgroundColor);
+      if (color.length && color[3] !== 0) return color;
+    }
+    return [255, 255, 255];
+  };
+  const faint = [];
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {
+    const text = walker.currentNode.textContent.trim(), node = walker.currentNode.parentElement;
+    if (!text || node.closest("script, svg, [hidden]") || !node.offsetParent) continue;
+    const [a, b] = [light(channels(getComputedStyle(node).color)), light(behind(node))];
+    const contrast = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+    if (contrast < 4.5) faint.push(`${text.slice(0, 40)}: ${contrast.toFixed(2)}`);
+  }
+  return faint;
+}"""
+
+
+@pytest.fixture
+def address(app: Any) -> Iterator[str]:
+    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="warning"))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    deadline = time.monotonic() + STARTED_SECONDS
+    while not server.started:
+        assert time.monotonic() < deadline, "the server did not start"
+        time.sleep(0.02)
+    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    server.should_exit = True
+    server.force_exit = True
+    thread.join(STARTED_SECONDS)
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+class Watched:
+    """A page whose console and requests are written down."""
+
+    def __init__(self, context: Any) -> None:
+        self.page = context.new_page()
+        self.troubles: list[str] = []
+        self.hosts: set[str | None] = set()
+        self.page.on("console", self._heard)
+        self.page.on("pageerror", lambda error: self.troubles.append(str(error)))
+        self.page.on("request", lambda request: self.hosts.add(urlsplit(request.url).hostname))
+
+    def _heard(self, message: Any) -> None:
+        if message.type in ("error", "warning"):
+            self.troubles.append(message.text)
+
+    def check(self) -> None:
+        """Scroll through the page, so that its charts are drawn, and assert that it fits and can be read.
+
+        In one visit by day and by night: drawing is what takes time.
+        """
+        plots = self.page.locator(".plot")
+        for index in range(plots.count()):
+            plots.nth(index).scroll_into_view_if_needed()
+        self.page.wait_for_function(ALL_DRAWN, timeout=DRAWN_MILLISECONDS)
+        assert self.page.evaluate("document.documentElement.scrollWidth <= innerWidth"), self.page.url
+        for scheme in ("dark", "light"):
+            self.page.emulate_media(color_scheme=scheme)
+            assert self.page.evaluate(FAINT_TEXTS) == [], (scheme, self.page.url)
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_one_can_walk_through_all_pages(chromium: Any, address: str, width: int) -> None:
+    context = chromium.new_context(viewport={"width": width, "height": 900})
+    watched = Watched(context)
+    page = watched.page
+
+    page.goto(address)
+    watched.check()
+    page.get_by_role("link", name="ranker", exact=True).first.click()
+    page.wait_for_url("**/models/ranker")
+    watched.check()
+    assert page.locator(".plot").count() == 12
+    page.get_by_role("link", name="ranker-0335").click()
+    page.wait_for_url("**/runs/ranker-0335")
+    watched.check()
+    page.get_by_role("link", name="Hardware").click()
+    watched.check()
+    page.get_by_role("link", name="Daemon").click()
+    watched.check()
+    page.get_by_role("link", name="Models", exact=True).click()
+    playwright.expect(page.get_by_role("heading", level=1)).to_have_text("Models")
+
+    assert watched.troubles == []
+    assert watched.hosts == {"127.0.0.1"}
+    context.close()
+
+
+def test_charts_follow_the_scheme(chromium: Any, address: str) -> None:
+    context = chromium.new_context(color_scheme="light")
+    page = context.new_page()
+    page.goto(f"{address}/models/ranker")
+    line = page.locator(".plot .js-line").first
+    line.wait_for()
+    light = line.evaluate("line => getComputedStyle(line).stroke")
+
+    page.emulate_media(color_scheme="dark")
+
+    page.wait_for_function(
+        "light => getComputedStyle(document.querySelector('.plot .js-line')).stroke !== light", arg=light, timeout=5000
+    )
+    context.close()
+
+
+def test_a_click_on_a_chart_opens_the_run(chromium: Any, address: str) -> None:
+    context = chromium.new_context()
+    page = context.new_page()
+    page.goto(f"{address}/models/ranker")
+    page.locator(".plot .js-line").first.wait_for()
+    box = page.locator(".plot .nsewdrag").first.bounding_box()
+
+    page.mouse.move(box["x"] + 0.8 * box["width"], box["y"] + 40)
+    page.mouse.move(box["x"] + 0.81 * box["width"], box["y"] + 41)
+    page.wait_for_timeout(200)
+    page.mouse.down()
+    page.mouse.up()
+
+    page.wait_for_url(re.compile(r"/runs/ranker-\d{4}$"), timeout=5000)
+    context.close()
+
+
+@pytest.fixture
+def overview(chromium: Any, address: str) -> Iterator[Any]:
+    """The overview with a clock that the test turns."""
+    context = chromium.new_context(viewport={"width": 1000, "height": 300})
+    page = context.new_page()
+    page.clock.install()
+    page.goto(address)
+    yield page
+    context.close()
+
+
+def test_the_overview_keeps_itself_up_to_date_and_leaves_the_reader_in_place(
+    overview: Any, daemon: SimpleNamespace, make: SimpleNamespace
+) -> None:
+    link = overview.get_by_role("link", name="embedder", exact=True)
+    link.focus()
+    overview.evaluate("scrollTo(0, 200)")
+    link.evaluate("link => { link.dataset.witness = 'same node' ; window.link = link; }")
+    running = make.model("ranker", state="running", phase="measure b8")
+    daemon.status = replace(daemon.status, models=(running, *daemon.status.models[1:]))
+
+    overview.clock.run_for(6000)
+
+    playwright.expect(overview.locator("#model-ranker")).to_contain_text("measuring b8…")
+    assert overview.evaluate("document.activeElement === window.link && window.link.isConnected")
+    assert overview.evaluate("scrollY") == 200
+
+
+def test_a_hidden_page_asks_for_nothing(overview: Any) -> None:
+    overview.evaluate("Object.defineProperty(document, 'hidden', { configurable: true, get: () => true })")
+    overview.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    playwright.expect(overview.locator("#live")).to_have_text("paused")
+    asked: list[str] = []
+    overview.on("request", lambda request: asked.append(request.url))
+
+    overview.clock.run_for(60_000)
+    assert asked == []
+
+    with overview.expect_request("**/"):
+        overview.evaluate("Object.defineProperty(document, 'hidden', { configurable: true, get: () => false })")
+        overview.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    playwright.expect(overview.locator("#live")).to_have_text("live")
+
+
+def test_a_daemon_that_does_not_answer_is_said_so(overview: Any) -> None:
+    overview.route("**/*", lambda route: route.abort())
+
+    overview.clock.run_for(11_000)
+
+    playwright.expect(overview.locator("#live")).to_contain_text("no answer for")
+    playwright.expect(overview.locator("#model-ranker")).to_contain_text("4.71 ms")
+
+
+def test_charts_are_redrawn_when_the_hardware_page_has_new_samples(
+    chromium: Any, address: str, daemon: SimpleNamespace, make: SimpleNamespace
+) -> None:
+    context = chromium.new_context(viewport={"width": 1280, "height": 900})
+    page = context.new_page()
+    page.clock.install()
+    page.goto(f"{address}/hardware")
+    page.locator(".plot .js-line").first.wait_for()
+    before = page.evaluate("document.querySelector('.plot').data[0].x.length")
+    daemon.store.samples += (make.hardware(make.now),)
+
+    page.clock.run_for(16_000)
+
+    page.wait_for_function("n => document.querySelector('.plot').data[0].x.length > n", arg=before, timeout=5000)
+    context.close()
+
+
+def test_the_keyboard_reaches_the_content_first(overview: Any) -> None:
+    overview.keyboard.press("Tab")
+    assert overview.evaluate("document.activeElement.textContent") == "Skip to content"
+
+    overview.keyboard.press("Enter")
+
+    assert overview.evaluate("document.activeElement.id") == "main"
