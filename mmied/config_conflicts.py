@@ -21,12 +21,12 @@ def find_conflicts(data: Any) -> Iterator[Mistake]:
         yield Mistake(key=("models",), sentence=f"has {len(models)} models, more than the {MAX_MODELS} that are taken.")
     first_of: dict[str, int] = {}
     for index, item in enumerate(models):
-        if isinstance(item, dict):
-            yield from _in_model(item, ("models", index))
         name = _mapping(item).get("name")
         if isinstance(name, str) and first_of.setdefault(name, index) != index:
             sentence = f'"{name}" is the name of models[{first_of[name]}] too. Give one of them another.'
             yield Mistake(key=("models", index, "name"), sentence=sentence)
+        if isinstance(item, dict):
+            yield from _in_model(item, ("models", index))
 
 
 def _in_model(model: dict[str, Any], key: KeyPath) -> Iterator[Mistake]:

@@ -84,9 +84,13 @@ def tell(document: Document, mistakes: list[Mistake]) -> list[str]:
     """Return a sentence for each mistake, in the order of the file."""
     placed = [(_line_of(document, mistake.key), mistake) for mistake in mistakes]
     placed.sort(key=lambda item: item[0])
-    return [
-        f"{document.path}:{line}: {label(document.data, mistake.key)}: {mistake.sentence}" for line, mistake in placed
-    ]
+    sentences = (f"{document.path}:{line}: {label(document.data, each.key)}: {each.sentence}" for line, each in placed)
+    return ["".join(map(_printable, sentence)) for sentence in sentences]
+
+
+def _printable(character: str) -> str:
+    """Keep the sentence on its line, and what moves the cursor out of the terminal."""
+    return character if character.isprintable() else character.encode("unicode_escape").decode()
 
 
 def label(data: Any, key: KeyPath) -> str:
@@ -147,7 +151,7 @@ class _Reader:
     def read(self, text: str) -> Any:
         """Return the plain data of `text`. Raises ConfigError where there is none."""
         root = self._compose(text)
-        if root is None:
+        if root is None or root.tag == _TAG + "null":
             raise ConfigError([f"{self.path}: is empty. Begin with `models:`; docs/configuration.md names the keys."])
         self.lines[()] = _line(root)
         return self._plain(root, ())

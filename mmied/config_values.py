@@ -40,10 +40,8 @@ def suggest(word: str, known: Iterable[str]) -> str:
 
 def parse_text(value: object) -> str:
     """Return a text that says something. Raises ValueError."""
-    if not isinstance(value, str):
+    if not isinstance(value, str) or not value.strip():
         raise ValueError("is not a text." + (" Put it in quotes." if isinstance(value, bool | int | float) else ""))
-    if not value.strip():
-        raise ValueError("says nothing.")
     return value
 
 
@@ -180,10 +178,10 @@ def parse_shape(value: object) -> tuple[int | str, ...]:
 
 def parse_range(value: object) -> tuple[float, float]:
     """Return low and high. Raises ValueError."""
-    numbers = parse_values(value) if isinstance(value, list) and len(value) == 2 else ()
-    if not numbers:
+    numbers = [as_number(item) for item in value] if isinstance(value, list) else []
+    if len(numbers) != 2 or numbers[0] is None or numbers[1] is None:
         raise ValueError("is not a pair of numbers. Try [0, 10000].")
-    low, high = numbers
+    low, high = float(numbers[0]), float(numbers[1])
     if low >= high:
         raise ValueError(f"runs from {low:g} to {high:g}: the first has to be the lower.")
     return low, high

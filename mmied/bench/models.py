@@ -35,8 +35,6 @@ def open_model(spec: ModelSpec, *, scratch: Path, known_digests: Mapping[str, st
 
     `scratch` is a private folder. Raises ModelError with a sentence for the operator.
     """
-    if spec.device.startswith("cuda") and not torch.cuda.is_available():
-        raise ModelError(f"device {spec.device}: torch {torch.__version__} finds no CUDA device on this host")
     opened: list[OpenedFile] = []
 
     def open_file(path: str | None, *, code: bool) -> OpenedFile:
@@ -77,6 +75,16 @@ def open_model(spec: ModelSpec, *, scratch: Path, known_digests: Mapping[str, st
         parameters=_count_parameters(module),
         digests={file.identity: file.digest for file in opened},
     )
+
+
+def require_device(device: str) -> None:
+    """Raise ModelError when torch has no such device."""
+    if not device.startswith("cuda"):
+        return
+    if not torch.cuda.is_available():
+        raise ModelError(f"device {device}: torch {torch.__version__} finds no CUDA device on this host")
+    if (torch.device(device).index or 0) >= torch.cuda.device_count():
+        raise ModelError(f"device {device}: this host has {torch.cuda.device_count()} CUDA devices, counted from 0")
 
 
 def _serve(module: Any, spec: ModelSpec) -> torch.nn.Module:

@@ -13,7 +13,7 @@ from mmied.bench import reference
 from mmied.bench.contention import Neighbours, Theft, WaitMeter
 from mmied.bench.environment import read_environment
 from mmied.bench.fidelity import check_outputs
-from mmied.bench.models import OpenedModel, open_model
+from mmied.bench.models import OpenedModel, open_model, require_device
 from mmied.bench.profilers import captured, device, latency, memory
 from mmied.bench.timing import Call, CpuTimer, CudaTimer, Timer
 from mmied.records import Environment, Iterations, Memory, ModelSpec, Workload, WorkloadResult
@@ -44,6 +44,7 @@ class Session:
 
     def open(self) -> None:
         """Open the model and note what it runs on. Raises ModelError."""
+        require_device(self._spec.device)
         self._references = reference.reference_workloads(self._spec.device)
         for work in self._references.values():
             work()  # so that their memory is there before the model's

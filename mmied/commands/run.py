@@ -26,7 +26,7 @@ from mmied.daemon.logs import set_up_logging
 from mmied.daemon.service import Service, Surroundings
 from mmied.daemon.status import make_status
 from mmied.daemon.tally import CountingHandler
-from mmied.errors import HistoryError, StartError
+from mmied.errors import ConfigError, HistoryError, StartError
 from mmied.history.store import Store
 from mmied.web.app import create_app
 from mmied.web.server import HttpServer
@@ -115,8 +115,22 @@ def _heed_signals(service: Service) -> None:
 
 
 def web_config_of(config: Config) -> WebConfig | None:
-    """Return the web configuration that `config` names. Raises ConfigError."""
-    return load_web_config(config.http.web_config) if config.http.web_config is not None else None
+    """Return the web configuration that `config` names.
+
+    Raises ConfigError for its mistakes, and where it leaves a port open to everybody.
+    """
+    http = config.http
+    if http.web_config is None:
+        return None
+    found = load_web_config(http.web_config)
+    if found.tls is None and not found.users and not http.insecure and not http.listen.is_loopback:
+        raise ConfigError(
+            [
+                f"{http.web_config}: neither tls_server_config nor basic_auth_users is set, and `http.listen` is "
+                f"{http.host}:{http.port}. Set one of them, listen on 127.0.0.1, or say `http.insecure: true`."
+            ]
+        )
+    return found
 
 
 @contextlib.contextmanager

@@ -24,35 +24,49 @@ def next_run_at(schedule: Every | Cron, *, key: str, now: float, last_run_at: fl
     together does not run together; the next run is in the first slot that is at least half an interval after the
     last. A model that was never run is due at once, except by cron. Each consecutive failure beyond the first
     doubles the interval, up to a day. A last run that lies in the future, since the clock was set back, counts as
-    of now.
+    none: the time to wait for would move on with `now`.
     """
-    if last_run_at is not None:
-        last_run_at = min(last_run_at, now)
+    if last_run_at is not None and last_run_at > now:
+        last_run_at = None
     if isinstance(schedule, Cron):
-        return _next_cron(schedule, key=key, now=now, last_run_at=last_run_at)
+        grace_began = now - MISFIRE_GRACE_SECONDS
+        answered = grace_began if last_run_at is None else _answered_until(schedule, last_run_at, failures)
+        return _fires_at(schedule, max(answered, grace_began)) + share(key) * CRON_SPLAY_SECONDS
     if last_run_at is None:
         return now
     interval = schedule.seconds
-    stretch = min(2.0 ** max(0, failures - 1), max(1.0, LONGEST_BACKOFF_SECONDS / interval))
     offset = share(key) * interval
-    earliest = last_run_at + (stretch - 0.5) * interval
+    earliest = last_run_at + (_stretch(interval, failures) - 0.5) * interval
     slots = -((offset - earliest) // interval)  # rounded up
     return offset + slots * interval
 
 
-def _next_cron(schedule: Cron, *, key: str, now: float, last_run_at: float | None) -> float:
-    # The last run was splayed, so that the time which it answered lies before it.
-    after = now - MISFIRE_GRACE_SECONDS if last_run_at is None else max(last_run_at + 1, now - MISFIRE_GRACE_SECONDS)
-    fires = _trigger(schedule.expression).get_next_fire_time(None, datetime.fromtimestamp(after, UTC))
-    return float("inf") if fires is None else fires.timestamp() + share(key) * CRON_SPLAY_SECONDS
-
-
-def missed_at(schedule: Every | Cron, *, now: float, last_run_at: float | None) -> float | None:
+def missed_at(schedule: Every | Cron, *, now: float, last_run_at: float | None, failures: int = 0) -> float | None:
     """Return the cron time that went by unused since the last run and is too old to be made up for, if any."""
     if not isinstance(schedule, Cron) or last_run_at is None:
         return None
-    fires = _trigger(schedule.expression).get_next_fire_time(None, datetime.fromtimestamp(last_run_at + 1, UTC))
-    return fires.timestamp() if fires is not None and fires.timestamp() < now - MISFIRE_GRACE_SECONDS else None
+    fires = _fires_at(schedule, _answered_until(schedule, last_run_at, failures))
+    return fires if fires < now - MISFIRE_GRACE_SECONDS else None
+
+
+def _stretch(interval: float, failures: int) -> float:
+    """Return by how much failures in a row lengthen an interval."""
+    doublings = min(max(0, failures - 1), 20)  # the shortest interval, a second, is a day after 17
+    return min(2.0**doublings, max(1.0, LONGEST_BACKOFF_SECONDS / interval))
+
+
+def _answered_until(schedule: Cron, last_run_at: float, failures: int) -> float:
+    """Return up to when cron times are answered by the last run, or passed over for its failure."""
+    answered = last_run_at + 1  # it was splayed, so that the time which it answered lies before it
+    if failures < 2:
+        return answered
+    interval = interval_seconds(schedule, last_run_at)
+    return answered + (_stretch(interval, failures) - 1) * interval
+
+
+def _fires_at(schedule: Cron, after: float) -> float:
+    fires = _trigger(schedule.expression).get_next_fire_time(None, datetime.fromtimestamp(after, UTC))
+    return float("inf") if fires is None else fires.timestamp()
 
 
 def interval_seconds(schedule: Every | Cron, now: float) -> float:

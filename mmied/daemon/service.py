@@ -109,9 +109,10 @@ class Service:
         self._watched_at = self._monotonic
         self._lag_seconds: float | None = None
         self._worker_peak_bytes: int | None = None
-        for model in config.models:  # that changed while the daemon was down
-            last = self._standings[model.name].last_success
-            if last is not None and not self._files.still_is(model.name, last.digests):
+        for model in config.models:
+            run, success = self._standings[model.name].last_run, self._standings[model.name].last_success
+            changed = success is not None and not self._files.still_is(model.name, success.digests)
+            if changed or (run is not None and run.orphaned):  # while the daemon was down, and with it
                 self._planner.hurry(model.name)
 
     def run(self) -> None:

@@ -19,10 +19,9 @@ B1 = Workload(scenario="b1", batch_size=1)
 @pytest.fixture(scope="session")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with linear.pt (TorchScript), linear.pt2 (torch.export), linear.safetensors, state.pt and pickle.pt."""
+    import faulty
     import torch
     from safetensors.torch import save_file
-
-    import faulty
 
     folder = tmp_path_factory.mktemp("models")
     torch.manual_seed(0)

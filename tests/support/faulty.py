@@ -78,7 +78,13 @@ def _eat_memory(model: Faulty, y: torch.Tensor) -> object:
 
 def _eat_memory_in_child(model: Faulty, y: torch.Tensor) -> object:
     # mmap of shared memory is not limited by RLIMIT_DATA: the supervisor has to see it
-    code = "import mmap, time; m = mmap.mmap(-1, 1 << 30); [m.seek(i) or m.write(b'x') for i in range(0, 1 << 30, 4096)]; time.sleep(60)"
+    code = """
+import mmap, time
+memory = mmap.mmap(-1, 1 << 30)
+for start in range(0, 1 << 30, 4096):
+    memory[start] = 1
+time.sleep(60)
+"""
     subprocess.run([sys.executable, "-c", code], check=False)
     return y
 
