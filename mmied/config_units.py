@@ -23,14 +23,15 @@ _SIZE = re.compile(rf"([0-9]+(?:\.[0-9]+)?) ?({'|'.join(_SIZE_UNITS)})")
 
 def parse_duration(value: object, minimum_seconds: float = 0) -> float:
     """Return seconds: 900.0 of "15m", "0.25h" or 900. Raises ValueError for none, or one not above zero."""
-    seconds = _measure(value, _DURATION, _DURATION_UNITS)
-    if seconds is None:
+    exact = _measure(value, _DURATION, _DURATION_UNITS)
+    if exact is None:
         raise ValueError('is not a duration. Try "15m", "5s" or "100ms"; a plain number is seconds.')
+    seconds = float(exact)
     if not 0 < seconds <= MAX_DURATION_SECONDS:
         raise ValueError("is not above zero and at most 36500d.")
     if seconds < minimum_seconds:
         raise ValueError(f"is shorter than {format_duration(minimum_seconds)}, the least that is taken.")
-    return float(seconds)
+    return seconds
 
 
 def format_duration(seconds: float) -> str:
@@ -47,7 +48,7 @@ def parse_size(value: object, minimum_bytes: int = 1) -> int:
     size = _measure(value, _SIZE, _SIZE_UNITS)
     if size is None:
         raise ValueError('is not a size. Try "512MB", "2GiB" or "8GB"; a plain number is bytes.')
-    if size % 1 or not minimum_bytes <= size <= MAX_SIZE_BYTES:
+    if not minimum_bytes <= size <= MAX_SIZE_BYTES or size != size.to_integral_value():
         raise ValueError(f"is not a whole number of bytes from {minimum_bytes} on.")
     return int(size)
 

@@ -34,3 +34,18 @@ def test_parts_of_a_unit_are_exact(whole, thousandths):
     if whole or thousandths:
         assert parse_size(f"{whole}.{thousandths:03}GB") == whole * 10**9 + thousandths * 10**6
         assert parse_duration(f"{whole}.{thousandths:03}s") == (whole * 1000 + thousandths) / 1000
+
+
+@pytest.mark.parametrize("parse", [parse_duration, parse_size])
+@given(
+    text=st.from_regex(
+        r"[0-9]{1,400}(\.[0-9]{1,400})? ?(ms|s|d|B|GB|TiB)?", fullmatch=True, alphabet="0123456789. msdBGTi"
+    )
+)
+def test_however_many_digits_are_given_there_is_a_figure_or_a_sentence(parse, text):
+    try:
+        figure = parse(text)
+    except ValueError as error:
+        assert str(error).startswith("is ")
+    else:
+        assert 0 < figure < 2**63

@@ -21,7 +21,7 @@ from mmied.daemon.watch import missing_files
 
 
 def check(config_path: Path, *, load: bool = False) -> int:
-    """Read the configuration as the daemon does and tell what it would do; with `load`, open each model and call it once.
+    """Read the configuration as the daemon does; with `load`, open each model and call it once.
 
     Returns 0, or 1 when a model does not open. Raises ConfigError with all mistakes.
     """

@@ -52,7 +52,11 @@ class Accounts:
             device: budget.open_bucket(
                 rate=config.budget.gpu_ratio,
                 round_seconds=sum(self.gpu_cost(model, standings) for model in self._models_on(device)),
-                spent_seconds=store.gpu_seconds_since(device, now - 3600.0),
+                # Runs are recorded under the device's name in the configuration, and one device has two.
+                spent_seconds=sum(
+                    store.gpu_seconds_since(name, now - 3600.0)
+                    for name in {device, *(model.spec.device for model in self._models_on(device))}
+                ),
                 monotonic=monotonic,
             )
             for device in {device_of(model.spec.device) for model in config.models} - {"cpu"}

@@ -37,13 +37,13 @@ class WorkerGroup:
 
     def add(self, pid: int, memory_bytes: int | None) -> None:
         """Move a process that was just started into the group."""
+        self._kills = self._oom_kills()
         try:
             (self._path / "memory.max").write_text("max" if memory_bytes is None else str(memory_bytes))
-            (self._path / "memory.swap.max").write_text("0")
             (self._path / "cgroup.procs").write_text(str(pid))
+            (self._path / "memory.swap.max").write_text("0")  # last: a kernel without swap accounting has no such file
         except OSError:
             return  # it keeps its rlimit; a run without a cgroup is better than none
-        self._kills = self._oom_kills()
 
     def oom_killed(self) -> bool:
         """Tell whether the kernel killed a process of the group for its memory since the last `add`."""

@@ -53,16 +53,16 @@ class Wait:
 
     until: float
     why: str
+    saving: bool = False  # for a run that costs more than the budget holds: over as soon as it holds enough
 
 
 class Planner:
-    """Remembers who waits for what, whose turn comes before all others, and which missed times were told."""
+    """Remembers who waits for what, and whose turn comes before all others."""
 
     def __init__(self, host: str) -> None:
         self._host = host
         self._waits: dict[str, Wait] = {}
         self._urgent: set[str] = set()
-        self._told_misfires: dict[str, float] = {}
 
     def hurry(self, name: str) -> None:
         """Have a model profiled at once."""
@@ -114,23 +114,24 @@ class Planner:
             late = moment.now - self._due_at(model, standing, moment.now)
             urgent = model.name in self._urgent
             if late >= 0 or urgent:
-                due.append((urgent, late / schedule.interval_seconds(model.schedule, moment.now), model))
-        # Changed files first, then whoever is late by the most of its intervals.
+                interval = schedule.interval_seconds(model.schedule, moment.now)
+                due.append((urgent, float("inf") if standing.last_run is None else late / interval, model))
+        # Changed files first, then those never run, then whoever is late by the most of its intervals.
         for urgent, _, model in sorted(due, key=lambda row: row[:2], reverse=True):
             standing = moment.standings[model.name]
-            waits = self.wait(model.name, moment.monotonic) is not None
+            wait = self.wait(model.name, moment.monotonic)
             poverty = moment.accounts.poverty(model, moment.standings)
             if poverty is not None:
-                if not waits:
+                if wait is None:
                     actions.append(self._put_off(model, standing, Refusal("budget", poverty), moment))
                 break  # those that come after it must not eat what it saves up for
-            if waits:
+            if wait is not None and not wait.saving:
                 continue
-            forced = self._may_force(standing, moment.config)
-            if not forced and moment.pressure is None and moment.sample is not None:
+            if moment.pressure is None and moment.sample is not None:
                 break  # look at the host a little longer
-            against = None if forced else self._against(model, standing, moment)
-            if against is not None:
+            against = self._against(model, standing, moment)
+            forced = against is not None and self._may_force(standing, moment.config)
+            if against is not None and not forced:
                 actions.append(self._put_off(model, standing, against, moment))
                 continue
             late = 0.0 if urgent else moment.now - self._due_at(model, standing, moment.now)
@@ -152,16 +153,17 @@ class Planner:
 
     def _misfire(self, model: Model, standing: Standing, now: float) -> list[Start | PutOff]:
         last = standing.last_run.started_at if standing.last_run is not None else None
-        lost = schedule.missed_at(model.schedule, now=now, last_run_at=last)
-        if lost is None or self._told_misfires.get(model.name) == lost:
+        lost = schedule.missed_at(model.schedule, now=now, last_run_at=last, failures=standing.failures)
+        told = standing.last_attempt
+        # It is the first that is told once it is missed: whatever was tried since then came after it was.
+        if lost is None or (told is not None and told.started_at > lost + schedule.MISFIRE_GRACE_SECONDS):
             return []
-        self._told_misfires[model.name] = lost
         when = datetime.fromtimestamp(lost, UTC)
         return [PutOff(model, Refusal("misfire", f"the run of {when:%Y-%m-%d %H:%M} UTC was missed"))]
 
     def _may_force(self, standing: Standing, config: Config) -> bool:
         after = config.admission.force_after
-        return after is not None and standing.refusals >= after
+        return after is not None and standing.turned_away >= after
 
     def _against(self, model: Model, standing: Standing, moment: Moment) -> Refusal | None:
         last = standing.last_success
@@ -182,5 +184,6 @@ class Planner:
             interval=schedule.interval_seconds(model.schedule, moment.now),
             key=f"{self._host}/{model.name}",
         )
-        self.hold(model.name, until=moment.monotonic + seconds, why=against.message)
+        saving = against.reason == "budget"
+        self._waits[model.name] = Wait(moment.monotonic + seconds, against.message, saving)
         return PutOff(model, against)

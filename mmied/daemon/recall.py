@@ -6,18 +6,19 @@ from mmied.daemon.standing import Standing, fold
 from mmied.history.store import Store
 
 FOLDED_RUNS = 100  # the newest of a model: enough to count its failures and refusals in a row
+EVENTS = 1000  # the newest, to find the last reload among: a deployment changes all models' files at once
 
 
 def recall(store: Store, names: Iterable[str]) -> dict[str, Standing]:
     """Return the standing of each model. Raises HistoryError when the history cannot be read."""
-    return {name: _recall(store, name) for name in names}
+    reloaded_at = max((event.at for event in store.events(limit=EVENTS) if event.kind == "config_reloaded"), default=0.0)
+    return {name: _recall(store, name, reloaded_at) for name in names}
 
 
-def _recall(store: Store, name: str) -> Standing:
+def _recall(store: Store, name: str, reloaded_at: float) -> Standing:
     runs = store.last_runs(name, limit=FOLDED_RUNS)
     success = store.latest_success(name)
     if success is not None and all(run.run_id != success.run_id for run in runs):
         runs = (*runs, success)  # it lies behind many failures or refusals
-    released = [event.at for event in store.events(model=name, limit=20) if event.kind == "model_changed"]
-    released += [event.at for event in store.events(limit=20) if event.kind == "config_reloaded"]
-    return fold(reversed(runs), max(released, default=0.0))
+    changed_at = [event.at for event in store.events(model=name, limit=1) if event.kind == "model_changed"]
+    return fold(reversed(runs), max(reloaded_at, *changed_at))

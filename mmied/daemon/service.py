@@ -110,9 +110,10 @@ class Service:
         self._lag_seconds: float | None = None
         self._worker_peak_bytes: int | None = None
         for model in config.models:
-            run, success = self._standings[model.name].last_run, self._standings[model.name].last_success
+            standing = self._standings[model.name]
+            last, success = standing.last_run, standing.last_success
             changed = success is not None and not self._files.still_is(model.name, success.digests)
-            if changed or (run is not None and run.orphaned):  # while the daemon was down, and with it
+            if changed or (last is not None and last.orphaned):  # while the daemon was down, and with it
                 self._planner.hurry(model.name)
 
     def run(self) -> None:

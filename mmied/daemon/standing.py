@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from mmied.records import Run, WorkloadResult
 
 QUARANTINE_AFTER = 2  # runs in which the daemon itself died
+BY_ADMISSION = ("busy_cpu", "busy_gpu", "busy_io", "low_memory")  # not: a budget that is spent, a time that was missed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +29,7 @@ class Standing:
     failures: int = 0  # runs in a row
     scenario_failures: Mapping[str, int] = field(default_factory=dict)
     refusals: int = 0  # in a row
+    turned_away: int = 0  # of these, by admission: what `force_after` counts
     orphans: int = 0  # runs since the last success in which the daemon died
 
     @property
@@ -41,7 +43,12 @@ def advance(standing: Standing, run: Run) -> Standing:
         return standing
     bare = replace(run, results=tuple(_without_samples(result) for result in run.results))
     if run.outcome == "refused":
-        return replace(standing, last_attempt=bare, refusals=standing.refusals + 1)
+        return replace(
+            standing,
+            last_attempt=bare,
+            refusals=standing.refusals + 1,
+            turned_away=standing.turned_away + (run.reason in BY_ADMISSION),
+        )
     failures = dict(standing.scenario_failures)
     successes = dict(standing.successes)
     for result in bare.results:
@@ -62,13 +69,14 @@ def advance(standing: Standing, run: Run) -> Standing:
         failures=0 if succeeded else standing.failures + 1,
         scenario_failures=failures,
         refusals=0,
+        turned_away=0,
         orphans=0 if succeeded else standing.orphans + run.orphaned,
     )
 
 
 def release(standing: Standing) -> Standing:
     """Return the standing of a model that gets a fresh start: its file changed, or an operator reloaded."""
-    return replace(standing, failures=0, refusals=0, orphans=0)
+    return replace(standing, failures=0, refusals=0, turned_away=0, orphans=0)
 
 
 def fold(runs: Iterable[Run], released_at: float = 0.0) -> Standing:
@@ -76,7 +84,7 @@ def fold(runs: Iterable[Run], released_at: float = 0.0) -> Standing:
     standing = Standing()
     forgiven = False
     for run in runs:
-        if not forgiven and run.started_at > released_at:
+        if not forgiven and run.started_at >= released_at:
             standing, forgiven = release(standing), True
         standing = advance(standing, run)
     return standing if forgiven else release(standing)

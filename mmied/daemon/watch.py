@@ -20,11 +20,15 @@ class FileWatch:
         self._known: dict[str, str] = {}
         self._pending: dict[str, str] = {}
         self._files: dict[str, tuple[Path, ...]] = {}
+        self._sources: dict[str, Source] = {}
 
     def changed(self, models: Iterable[Model]) -> list[str]:
         """Return the names of the models whose files changed since the last look, and are there."""
         found = []
         for model in models:
+            if self._sources.get(model.name) != model.spec.source:  # a new configuration's word, and no change on disk
+                self._sources[model.name] = model.spec.source
+                self._known.pop(model.name, None)
             self._files[model.name] = model_files(model.spec.source)
             now = " ".join(_identity_at(path) for path in self._files[model.name])
             known = self._known.setdefault(model.name, now)
@@ -40,8 +44,8 @@ class FileWatch:
         return found
 
     def still_is(self, name: str, digests: Mapping[str, str]) -> bool:
-        """Tell whether the files of a model are among those whose digests a run took; true when it took none."""
-        return not digests or bool(set(self._known.get(name, "").split()) & digests.keys())
+        """Tell whether the files whose digests a run took are all among the model's; true when it took none."""
+        return digests.keys() <= set(self._known.get(name, "").split())
 
     def sizes_bytes(self) -> dict[str, int]:
         """Return the size of each model's files."""
