@@ -157,6 +157,9 @@ def _history(options: argparse.Namespace) -> int:
 def _trust_add(options: argparse.Namespace) -> int:
     from mmied.trust import add_trust
 
-    for name in add_trust(options.config, options.file):
+    changed = add_trust(options.config, options.file)
+    for name in changed:
         print(f"{options.config}: models.{name} now trusts {options.file}")
+    if not changed:
+        print(f"{options.config}: trusts {options.file} already")
     return 0

@@ -29,8 +29,8 @@ def add_trust(config_path: Path, model_file: Path) -> list[str]:
     Raises MmiedError when no model refers to the file, or either of the files cannot be read or written.
     """
     # Here, since a worker needs the gate alone, and is spared pydantic and APScheduler.
-    from mmied.config_edit import find_references, replace_file, set_trust
-    from mmied.config_source import read_document
+    from mmied.config.edit import find_references, replace_file, set_trust
+    from mmied.config.source import read_document
 
     document = read_document(config_path)
     references = find_references(document, model_file)

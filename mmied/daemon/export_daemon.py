@@ -35,7 +35,8 @@ def daemon_samples(view: View) -> Iterator[Sample]:
         yield Sample("mmied_worker_memory_max_bytes", (), view.worker_peak_bytes)
     with suppress(HistoryError):  # a PostgreSQL server may be away; the counters below tell
         yield Sample("mmied_store_size_bytes", (), view.history.size_bytes())
-    yield Sample("mmied_store_size_limit_bytes", (), view.config.history.max_size_bytes)
+    if view.config.history.url is None:  # the limit is not for PostgreSQL
+        yield Sample("mmied_store_size_limit_bytes", (), view.config.history.max_size_bytes)
     yield Sample("mmied_store_writes_total", (), view.history.writes)
     yield Sample("mmied_store_write_failures_total", (), view.history.write_failures)
     yield Sample("mmied_store_pruned_rows_total", (), view.history.pruned_rows)

@@ -21,7 +21,7 @@ def profile_samples(view: View) -> Iterator[Sample]:
         plan = view.plans[model.name]
         yield from _model(model, standing, plan, view)
         for workload in model.workloads:
-            yield from _schedule(model, workload, standing, plan)
+            yield from _schedule(model, workload, standing, plan, view.at)
             yield from _counters(model, workload, view)
             success = standing.successes.get(workload.scenario)
             if success is not None and fresh(success.run, plan, view.at):
@@ -57,7 +57,7 @@ def _model(model: Model, standing: Standing, plan: Plan, view: View) -> Iterator
         yield Sample("mmied_profile_load_seconds", (name,), run.load_seconds)
 
 
-def _schedule(model: Model, workload: Workload, standing: Standing, plan: Plan) -> Iterator[Sample]:
+def _schedule(model: Model, workload: Workload, standing: Standing, plan: Plan, at: float) -> Iterator[Sample]:
     labels = (model.name, workload.scenario)
     run, success = standing.last_run, standing.successes.get(workload.scenario)
     threads = model.spec.threads or (run.threads if run is not None else None)
@@ -74,6 +74,8 @@ def _schedule(model: Model, workload: Workload, standing: Standing, plan: Plan) 
         return
     yield Sample("mmied_profile_last_run_timestamp_seconds", labels, run.ended_at)
     yield Sample("mmied_profile_last_run_successful", labels, float(result.outcome == "succeeded"))
+    if not fresh(run, plan, at):
+        return
     yield Sample("mmied_profile_last_run_duration_seconds", labels, run.ended_at - run.started_at)
     phases = {"load": run.load_seconds, "warmup": result.warmup_seconds, "measure": result.measure_seconds}
     for phase, seconds in phases.items():

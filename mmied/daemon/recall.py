@@ -11,7 +11,9 @@ EVENTS = 1000  # the newest, to find the last reload among: a deployment changes
 
 def recall(store: Store, names: Iterable[str]) -> dict[str, Standing]:
     """Return the standing of each model. Raises HistoryError when the history cannot be read."""
-    reloaded_at = max((event.at for event in store.events(limit=EVENTS) if event.kind == "config_reloaded"), default=0.0)
+    reloaded_at = max(
+        (event.at for event in store.events(limit=EVENTS) if event.kind == "config_reloaded"), default=0.0
+    )
     return {name: _recall(store, name, reloaded_at) for name in names}
 
 
@@ -20,5 +22,5 @@ def _recall(store: Store, name: str, reloaded_at: float) -> Standing:
     success = store.latest_success(name)
     if success is not None and all(run.run_id != success.run_id for run in runs):
         runs = (*runs, success)  # it lies behind many failures or refusals
-    changed_at = [event.at for event in store.events(model=name, limit=1) if event.kind == "model_changed"]
-    return fold(reversed(runs), max(reloaded_at, *changed_at))
+    changed_at = [event.at for event in store.events(model=name, limit=20) if event.kind == "model_changed"]
+    return fold(reversed(runs), max([reloaded_at, *changed_at]))

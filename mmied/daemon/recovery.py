@@ -1,8 +1,8 @@
 """Account for the runs that were under way when the daemon died, and for those whose record could not be written."""
 
 import logging
-import os
 import shutil
+from collections.abc import Collection
 from pathlib import Path
 
 import psutil
@@ -23,9 +23,10 @@ def recover_runs(store: Store, folder: Path) -> list[Run]:
 
     Workers that are still alive are killed: nobody would read what they write.
     """
-    kill_workers()
+    entries = store.unfinished()
+    _kill_workers({entry.run_id for entry in entries} | {path.name for path in folder.glob("*")})
     recovered = []
-    for entry in store.unfinished():
+    for entry in entries:
         run = _read_record(folder / entry.run_id) or _account(entry, folder / entry.run_id, store.host)
         store.record(run)
         log.warning("run_recovered", extra={"run_id": run.run_id, "model": run.model, "outcome": run.outcome})
@@ -48,19 +49,14 @@ def keep_for_later(run: Run, folder: Path) -> None:
         log.warning("run_not_kept", extra={"run_id": run.run_id, "error": str(error)})
 
 
-def kill_workers() -> None:
-    """Kill workers of an earlier life of this daemon: processes of ours that carry a run's mark."""
+def _kill_workers(run_ids: Collection[str]) -> None:
+    """Kill what carries the mark of one of the runs; another daemon's workers carry those of others."""
     for process in psutil.process_iter():
         try:
-            if process.pid != os.getpid() and process.uids().real == os.getuid() and _is_orphan(process):
+            if process.environ().get(RUN_MARK) in run_ids:
                 process.kill()
         except psutil.Error:
             continue
-
-
-def _is_orphan(process: psutil.Process) -> bool:
-    """Tell whether a worker's daemon is gone: its parent is init or nobody, not another daemon of this host."""
-    return RUN_MARK in process.environ() and process.ppid() <= 1
 
 
 def _read_record(folder: Path) -> Run | None:

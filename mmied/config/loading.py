@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from mmied.config_mistakes import check_document
-from mmied.config_schedule import Cron, Every
-from mmied.config_schema import (
+from mmied.config.mistakes import check_document
+from mmied.config.schedule import Cron, Every
+from mmied.config.schema import (
     SOURCE_KINDS,
     Admission,
     Budget,
@@ -17,24 +17,10 @@ from mmied.config_schema import (
     ModelKeys,
     SourceKeys,
 )
-from mmied.config_source import Document, read_document, tell
-from mmied.config_units import format_duration
+from mmied.config.source import Document, read_document, tell
+from mmied.config.units import format_duration
 from mmied.errors import ConfigError
 from mmied.records import InputSpec, ModelSpec, Source, Workload
-
-__all__ = [
-    "Admission",
-    "Budget",
-    "Config",
-    "Cron",
-    "Every",
-    "Hardware",
-    "History",
-    "Http",
-    "Model",
-    "Unit",
-    "load_config",
-]
 
 DEFAULT_SCHEDULE = Every(900.0)
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from mmied.config_units import as_number
+from mmied.config.units import as_number
 
 MAX_CPUS = 8192  # Linux's own bound on CPU numbers
 

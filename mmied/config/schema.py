@@ -7,9 +7,9 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, ValidationInfo
 
-from mmied.config_schedule import Cron, Every, parse_cron, parse_schedule
-from mmied.config_units import parse_duration, parse_size
-from mmied.config_values import (
+from mmied.config.schedule import Cron, Every, parse_cron, parse_schedule
+from mmied.config.units import parse_duration, parse_size
+from mmied.config.values import (
     Address,
     one_of,
     parse_budget_ratio,

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mmied.config import load_config
-from mmied.config_schema import Section
+from mmied.config.schema import Section
 from mmied.errors import ConfigError
 
 

@@ -6,9 +6,9 @@ It reads the plain data, whatever its types, since a value that is wrong by itse
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from mmied.config_schema import INPUT_FORMS, INTEGER_DTYPES, MAX_MODELS, SOURCE_KINDS, InputKeys, SourceKeys
-from mmied.config_source import KeyPath, Mistake
-from mmied.config_values import parse_listen
+from mmied.config.schema import INPUT_FORMS, INTEGER_DTYPES, MAX_MODELS, SOURCE_KINDS, InputKeys, SourceKeys
+from mmied.config.source import KeyPath, Mistake
+from mmied.config.values import parse_listen
 
 
 def find_conflicts(data: Any) -> Iterator[Mistake]:

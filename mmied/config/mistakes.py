@@ -9,10 +9,10 @@ import yaml
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from mmied.config_conflicts import find_conflicts
-from mmied.config_schema import ConfigKeys, Section
-from mmied.config_source import Document, KeyPath, Mistake
-from mmied.config_values import suggest
+from mmied.config.conflicts import find_conflicts
+from mmied.config.schema import ConfigKeys, Section
+from mmied.config.source import Document, KeyPath, Mistake
+from mmied.config.values import suggest
 
 SHOWN_CHARACTERS = 80
 EXAMPLES = {  # of the keys that have no default

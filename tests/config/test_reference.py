@@ -7,9 +7,9 @@ from pathlib import Path
 import yaml
 
 from mmied.config import Config, load_config
-from mmied.config_schema import ConfigKeys, Section
+from mmied.config.schema import ConfigKeys, Section
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 REFERENCE = ROOT / "docs" / "configuration.md"
 EXAMPLE = ROOT / "deploy" / "mmied.example.yaml"
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import yaml
 
-from mmied.config_mistakes import check_document, folder_of
-from mmied.config_source import Document, KeyPath, label, parse_document, tell
+from mmied.config.mistakes import check_document, folder_of
+from mmied.config.source import Document, KeyPath, label, parse_document, tell
 from mmied.errors import ConfigError, MmiedError
 
 FILE_KEYS = ("torchscript", "exported", "package", "pickle", "weights")  # of a source, whose value is one file

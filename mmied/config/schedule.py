@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from apscheduler.triggers.cron import CronTrigger
 
-from mmied.config_units import parse_duration
+from mmied.config.units import parse_duration
 
 _CRON_FIELDS = {"minute": "minute", "hour": "hour", "day": "day of a month", "month": "month", "day_of_week": "weekday"}
 _LEAST_INTERVAL_SECONDS = 1.0  # the daemon looks once a second at what is due

@@ -9,7 +9,7 @@ import pytest
 
 from mmied.codec import from_json, to_json
 from mmied.config import Config, Cron, Every, Unit, load_config
-from mmied.config_schema import ConfigKeys
+from mmied.config.schema import ConfigKeys
 from mmied.records import InputSpec, ModelSpec, Source, Workload
 
 TRUST = f"sha256:{'0f' * 32}"

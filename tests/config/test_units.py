@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmied.config_units import MAX_DURATION_SECONDS, format_duration, parse_duration, parse_size
+from mmied.config.units import MAX_DURATION_SECONDS, format_duration, parse_duration, parse_size
 
 
 @given(st.floats(min_value=1e-9, max_value=MAX_DURATION_SECONDS))

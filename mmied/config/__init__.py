@@ -1,0 +1,19 @@
+"""The configuration, mmied.yaml: all of it, or all of its mistakes."""
+
+from mmied.config.loading import Config, Model, Unit, load_config
+from mmied.config.schedule import Cron, Every
+from mmied.config.schema import Admission, Budget, Hardware, History, Http
+
+__all__ = [
+    "Admission",
+    "Budget",
+    "Config",
+    "Cron",
+    "Every",
+    "Hardware",
+    "History",
+    "Http",
+    "Model",
+    "Unit",
+    "load_config",
+]
