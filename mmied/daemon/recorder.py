@@ -79,12 +79,12 @@ class Recorder:
             return result
         if len(result.latency.quantiles) == len(QUANTILES):
             return result
+        wanted = required_samples(QUANTILES[-1])
+        # Twice as many runs as it takes when all gave as many samples; all there are would fill the memory.
+        runs = min(wanted, 1 + 2 * wanted // max(1, result.latency.samples))
         try:
             earlier = self._store.iterations(
-                run.model,
-                result.workload.scenario,
-                run.environment.fingerprint,
-                limit=required_samples(QUANTILES[-1]),
+                run.model, result.workload.scenario, run.environment.fingerprint, limit=runs
             )
         except HistoryError as error:
             log.error("history_unreadable", extra={"model": run.model, "error": str(error)})

@@ -8,6 +8,7 @@ from mmied.codec import from_json
 from mmied.config import Config, Model
 from mmied.daemon import schedule
 from mmied.daemon.funds import Funds, overdrawn_notice
+from mmied.daemon.hardware import NO_GPU
 from mmied.daemon.planner import Wait
 from mmied.daemon.standing import Standing
 from mmied.daemon.tally import Tally
@@ -77,8 +78,8 @@ def notices_of(
     cpu: Funds,
     gpu: Funds | None,
 ) -> tuple[str, ...]:
-    """Return the sentences that an operator should know."""
-    notices = [*config, *hardware]
+    """Return the sentences that an operator should know. That there is no GPU is one where a model is to use it."""
+    notices = [*config, *(notice for notice in hardware if notice != NO_GPU or gpu is not None)]
     if history is not None:
         notices.append(history)
     if unrecorded:

@@ -47,14 +47,18 @@ def model(site: Site, request: Request) -> Response:
     """
     status = site.status()
     found = find_model(status, request.path_params["name"])
-    chosen, since = _range(request, RANGES_SECONDS, "7d", status.at)
     before = _moment(request.query_params.get("before"))
     reader = Reader(site.store)
+    week = reader.scenario_history(
+        found.name, found.scenarios[0].workload.scenario, since=status.at - RANGES_SECONDS["7d"], limit=POINTS
+    )
+    default = _shortest(RANGES_SECONDS, "7d", status.at - week[0].at if week else math.inf)
+    chosen, since = _range(request, RANGES_SECONDS, default, status.at)
     runs = reader.last_runs(found.name, limit=RUNS, before=before)
     window = Window(
         since=since,
         until=status.at,
-        events=reader.events(model=found.name, since=since, limit=EVENTS),
+        events=tuple(event for event in reader.events(since=since, limit=EVENTS) if event.model in (None, found.name)),
         failed=[run for run in runs if run.outcome in FAILURES and run.started_at >= since],
     )
     charts, sparklines, cut = {}, {}, set()
@@ -114,8 +118,10 @@ def run(site: Site, request: Request) -> Response:
 def hardware(site: Site, request: Request) -> Response:
     """Return the host: what it does now, and did over the time that is asked for."""
     status = site.status()
-    chosen, since = _range(request, HARDWARE_RANGES_SECONDS, "1h", status.at)
     reader = Reader(site.store)
+    hour = reader.hardware_history(since=status.at - HARDWARE_RANGES_SECONDS["1h"])
+    default = _shortest(HARDWARE_RANGES_SECONDS, "1h", status.at - hour[0].at if hour else math.inf)
+    chosen, since = _range(request, HARDWARE_RANGES_SECONDS, default, status.at)
     samples = reader.hardware_history(since=since)
     return site.read_page(
         "hardware.html",
@@ -139,6 +145,11 @@ def find_model(status: Status, name: str) -> ModelStatus:
         if model.name == name:
             return model
     raise HTTPException(404, f"No model “{name}” is configured.")
+
+
+def _shortest(ranges: dict[str, int], longest: str, age_seconds: float) -> str:
+    """Return the shortest range that holds a history of this age: a young one is not to be a dot at the edge."""
+    return next((name for name, seconds in ranges.items() if seconds >= age_seconds or name == longest), longest)
 
 
 def _range(request: Request, ranges: dict[str, int], default: str, now: float) -> tuple[str, float]:

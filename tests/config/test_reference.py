@@ -32,7 +32,7 @@ def keys_of(
     for attribute, field in section.model_fields.items():
         name = f"{prefix}{field.alias or attribute}"
         found[name] = section
-        inner = re.findall(r"mmied\.config_schema\.(\w+)", str(field.annotation))
+        inner = re.findall(r"mmied\.config\.schema\.(\w+)", str(field.annotation))
         for nested in Section.__subclasses__():
             if nested.__name__ in inner and nested not in (section, *above):
                 many = "[]" if "tuple[" in str(field.annotation) else ""
