@@ -39,6 +39,9 @@ def _warnings(config: Config) -> list[str]:
     found = []
     for model in config.models:
         found += [f"models.{model.name}: {path} is not there" for path in missing_files(model.spec.source)]
+    strange = set(config.budget.cpus or ()) - os.sched_getaffinity(0)
+    if strange:
+        found.append(f"budget.cpus: this host does not let mmied use {', '.join(map(str, sorted(strange)))}")
     demand = expected_demand(config, now=time.time())
     if demand > 1:
         found.append(overdrawn_notice("CPU", demand, "cpu_ratio"))

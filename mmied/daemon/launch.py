@@ -4,6 +4,7 @@ The border is a folder: job.json in, run.json out, log.txt for what the worker p
 killed whole when its time is up, its memory limit is passed or the daemon stops.
 """
 
+import contextlib
 import os
 import resource
 import select
@@ -113,6 +114,7 @@ def _environment(environ: Mapping[str, str], job: Job, cache: Path) -> dict[str,
         "TORCHINDUCTOR_CACHE_DIR": str(cache / "inductor"),
         "TRITON_CACHE_DIR": str(cache / "triton"),
         "HF_HUB_OFFLINE": "1",
+        "CUDA_DEVICE_ORDER": "PCI_BUS_ID",  # as NVML counts, so that cuda:1 is GPU 1
         "KINETO_LOG_LEVEL": "6",
     }
     return defaults | passed | {RUN_MARK: job.run_id}
@@ -139,7 +141,12 @@ def _supervise(
             start_new_session=True,
         )
     watch = _Watch(log_path)
-    _confine(process.pid, limits, group)
+    try:
+        _confine(process.pid, limits, group)
+    except Exception:
+        _kill_group(process.pid)
+        process.wait()
+        raise
     killed_for = None
     descriptor = os.pidfd_open(process.pid)
     try:
@@ -176,11 +183,13 @@ def _confine(pid: int, limits: Limits, group: WorkerGroup | None) -> None:
     """Set the worker's priority, CPUs and memory limit, before it has read its job; threads inherit them.
 
     RLIMIT_DATA and not RLIMIT_AS: CUDA and torch reserve address space by the dozen gigabytes that they never touch.
+    Raises OSError, ValueError or psutil.Error for a limit that cannot be set.
     """
-    process = psutil.Process(pid)
     try:
+        process = psutil.Process(pid)
         process.nice(max(limits.nice, process.nice()))
-        process.ionice(psutil.IOPRIO_CLASS_IDLE)
+        with contextlib.suppress(psutil.AccessDenied):  # some sandboxes; nice says nearly the same
+            process.ionice(psutil.IOPRIO_CLASS_IDLE)
         process.rlimit(resource.RLIMIT_CORE, (0, 0))  # a core dump of a large model fills the disk
         if limits.memory_bytes is not None:
             process.rlimit(resource.RLIMIT_DATA, (limits.memory_bytes, limits.memory_bytes))

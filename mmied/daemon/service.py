@@ -295,7 +295,9 @@ class Service:
                 cache=config.state / "cache",
                 group=self._at.group,
             )
-        except (OSError, psutil.Error) as error:
+        except Exception as error:
+            # A runner that dies without a word would leave its device taken for ever.
+            log.exception("run_not_started", extra={"model": job.model.name, "run_id": job.run_id})
             run = stillborn_run(job, error, host=self._at.host, started_at=started_at)
         self._finished.put((replace(run, forced=forced), folder))
         self._wake.set()

@@ -3,11 +3,13 @@
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import psutil
 import pytest
 
-from mmied.records import InputSpec, Run, Source, Workload
+from mmied.daemon.launch import Limits, run_job
+from mmied.records import InputSpec, Job, ModelSpec, Run, Source, Workload
 
 B1, B4 = Workload(scenario="b1", batch_size=1), Workload(scenario="b4", batch_size=4)
 RunModel = Callable[..., Run]
@@ -159,3 +161,19 @@ def test_a_run_that_is_stopped_with_the_daemon_is_no_failure(run_model: RunModel
     run = run_model(faulty("hang"), timeout=30.0)
     assert (run.outcome, run.reason) == ("refused", "paused")
     assert "stopped with the daemon" in (run.message or "")
+
+
+def test_a_worker_that_cannot_be_confined_is_not_left_running(tmp_path: Path) -> None:
+    job = Job(
+        run_id="run-unconfined",
+        kind="profile",
+        model=ModelSpec(name="m", source=faulty("hang"), inputs=(InputSpec(shape=("batch", 4)),)),
+        workloads=(B1,),
+        scenario_seconds=1.0,
+    )
+    limits = Limits(timeout_seconds=60, memory_bytes=None, nice=5, cpus=(100_000,))
+    with pytest.raises(ValueError, match="CPU"):
+        run_job(
+            job, folder=tmp_path / "run", limits=limits, host="here", stop=threading.Event(), environ={}, cache=tmp_path
+        )
+    assert not [child for child in psutil.Process().children() if "mmied.bench.worker" in child.cmdline()]

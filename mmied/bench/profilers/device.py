@@ -11,6 +11,7 @@ class Meter:
 
     def __init__(self, device: str) -> None:
         self._nvml: Any = None
+        self._seen_microseconds = 0
         try:
             import pynvml
 
@@ -22,7 +23,7 @@ class Meter:
         self._nvml = pynvml
 
     def shared(self) -> bool:
-        """Tell whether another process has a compute context with work on the device."""
+        """Tell whether another process computed on the device since this was last asked."""
         if self._nvml is None:
             return False
         try:
@@ -30,9 +31,10 @@ class Meter:
             others = [p for p in self._nvml.nvmlDeviceGetComputeRunningProcesses(self._handle) if p.pid != own]
             if not others:
                 return False
-            samples = self._nvml.nvmlDeviceGetProcessUtilization(self._handle, 0)
+            samples = self._nvml.nvmlDeviceGetProcessUtilization(self._handle, self._seen_microseconds)
         except self._nvml.NVMLError:
-            return False
+            return False  # it says so, too, when there is nothing new
+        self._seen_microseconds = max((sample.timeStamp for sample in samples), default=self._seen_microseconds)
         pids = {process.pid for process in others}
         return any(sample.pid in pids and sample.smUtil > 0 for sample in samples)
 
