@@ -13,7 +13,8 @@ from mmied.config import load_config
 from mmied.daemon.exporter import make_registry
 from mmied.daemon.hardware import Sampler
 from mmied.daemon.logs import set_up_logging
-from mmied.daemon.service import Service, Surroundings
+from mmied.daemon.service import Service
+from mmied.daemon.surroundings import Surroundings
 from mmied.daemon.tally import CountingHandler
 from mmied.records import Run
 

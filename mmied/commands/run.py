@@ -23,8 +23,9 @@ from mmied.daemon.exporter import make_registry
 from mmied.daemon.hardware import Sampler
 from mmied.daemon.housekeeping import keep_house
 from mmied.daemon.logs import set_up_logging
-from mmied.daemon.service import Service, Surroundings
+from mmied.daemon.service import Service
 from mmied.daemon.status import make_status
+from mmied.daemon.surroundings import Surroundings
 from mmied.daemon.tally import CountingHandler
 from mmied.errors import ConfigError, HistoryError, StartError
 from mmied.history.store import Store

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from mmied.config import Config, Model
 from mmied.daemon.admission import Refusal
-from mmied.daemon.launch import Limits
+from mmied.daemon.outcome import Limits
 from mmied.records import Job, Run, WorkloadResult
 
 

@@ -1,4 +1,4 @@
-"""Run one job in a worker process, wait asleep, and make sense of however it ends.
+"""Run one job in a worker process, wait asleep, and end it when it must be ended.
 
 The border is a folder: job.json in, run.json out, log.txt for what the worker prints. The worker's process group is
 killed whole when its time is up, its memory limit is passed or the daemon stops.
@@ -14,15 +14,14 @@ import sys
 import threading
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 import psutil
 
-from mmied.codec import from_json, to_json
+from mmied.codec import to_json
 from mmied.daemon.cgroup import WorkerGroup
-from mmied.errors import MmiedError
-from mmied.records import Job, Run, WorkloadResult
+from mmied.daemon.outcome import End, Limits, account_for
+from mmied.records import Job, Run
 
 SLICE_SECONDS = 0.25  # between two looks at the worker's memory
 LOG_LIMIT_BYTES = 1 << 20
@@ -54,29 +53,6 @@ PASSED_ON_PREFIXES = (
     "TRITON_",
     "XDG_CACHE",
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """What a worker may use."""
-
-    timeout_seconds: float
-    memory_bytes: int | None
-    nice: int
-    cpus: tuple[int, ...] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _End:
-    """How a worker ended, as the supervisor saw it."""
-
-    status: int  # as os.waitstatus_to_exitcode gives it: negative for a signal
-    killed_for: str | None  # timeout, memory or stop
-    cpu_seconds: float
-    peak_bytes: int
-    seconds: float
-    log_tail: str
-    oom_killed: bool
 
 
 def run_job(
@@ -128,7 +104,7 @@ def _supervise(
     environment: dict[str, str],
     group: WorkerGroup | None,
     python: str,
-) -> _End:
+) -> End:
     log_path = folder / "log.txt"
     began = time.monotonic()
     with log_path.open("ab") as log:
@@ -168,7 +144,7 @@ def _supervise(
         os.close(descriptor)
     process.returncode = os.waitstatus_to_exitcode(status)  # so that Popen does not wait for it again
     _kill_group(process.pid)  # what it left behind in its session
-    return _End(
+    return End(
         status=process.returncode,
         killed_for=killed_for,
         cpu_seconds=usage.ru_utime + usage.ru_stime,
@@ -257,101 +233,3 @@ def _kill_marked(run_id: str) -> None:
                 process.kill()
         except psutil.Error:
             continue
-
-
-def account_for(
-    job: Job, folder: Path, *, end: _End | None, limits: Limits | None, host: str, started_at: float
-) -> Run:
-    """Return the run that `folder` holds: the worker's own word where it had the last one, else what can be told.
-
-    `end` is None when the daemon itself died while the job ran.
-    """
-    own = _read(folder / "run.json")
-    if own is not None and (end is None or end.killed_for is None):
-        run = own
-    else:
-        run = _unfinished(job, _read(folder / "run.json.part"), end, limits, started_at)
-    run = replace(run, host=host)
-    if end is None:
-        return run
-    return replace(
-        run,
-        ended_at=run.started_at + end.seconds,
-        cpu_seconds=end.cpu_seconds,
-        gpu_seconds=_gpu_seconds(run, end) if job.model.device.startswith("cuda") else None,
-        worker_peak_bytes=end.peak_bytes,
-        log_tail=end.log_tail,
-    )
-
-
-def _read(path: Path) -> Run | None:
-    try:
-        return from_json(Run, path.read_bytes())
-    except (OSError, MmiedError):
-        return None  # not there, or half of it
-
-
-def _gpu_seconds(run: Run, end: _End) -> float:
-    """Return the time for which the run used its device: its scenarios, or all of it when it did not say."""
-    told = [
-        (result.first_call_seconds or 0.0) + (result.warmup_seconds or 0.0) + (result.measure_seconds or 0.0)
-        for result in run.results
-    ]
-    return sum(told) if run.outcome == "succeeded" else end.seconds
-
-
-def _unfinished(job: Job, part: Run | None, end: _End | None, limits: Limits | None, started_at: float) -> Run:
-    """Return the record of a run that did not come to write its own; scenarios that it finished are kept."""
-    phase = part.phase if part is not None else "start"
-    outcome, reason, message = _explain(end, limits, phase or "start")
-    done = part.results if part is not None else ()
-    rest = job.workloads[len(done) :] if outcome != "refused" else ()
-    lost = tuple(
-        WorkloadResult(workload=workload, outcome=outcome, reason=reason, message=message)  # type: ignore[arg-type]
-        for workload in rest
-    )
-    base = part or Run(
-        run_id=job.run_id,
-        host="",
-        model=job.model.name,
-        kind=job.kind,
-        device=job.model.device,
-        started_at=started_at,
-        ended_at=started_at,
-        outcome="crashed",
-        format=job.model.source.kind,
-        dtype=job.model.dtype,
-    )
-    return replace(
-        base,
-        outcome=outcome,  # type: ignore[arg-type]
-        reason=reason,
-        message=message,
-        results=(*done, *lost),
-        orphaned=end is None,
-    )
-
-
-def _explain(end: _End | None, limits: Limits | None, phase: str) -> tuple[str, str, str]:
-    """Return outcome, reason and a sentence."""
-    where = f"in phase “{phase}”"
-    if end is None:
-        return "crashed", "killed", f"the daemon died while this ran, {where}"
-    if end.killed_for == "stop":
-        return "refused", "paused", f"stopped with the daemon {where}"
-    if end.killed_for == "timeout" and limits is not None:
-        message = f"not done after {limits.timeout_seconds:g} s of `budget.run_timeout`, {where}; the worker was killed"
-        return "timed_out", "timeout", message
-    if end.killed_for == "memory" or end.oom_killed:
-        used = f"used {end.peak_bytes / 1e9:.1f} GB, more than `budget.worker_memory` allows"
-        return "crashed", "out_of_memory", f"{used}, {where}; the worker was killed"
-    if end.status < 0:
-        name = signal.Signals(-end.status).name
-        hint = {
-            "SIGSEGV": "a segmentation fault in native code of the model or of a library",
-            "SIGABRT": "native code gave up",
-            "SIGILL": "machine code for another processor",
-            "SIGKILL": "killed from outside, perhaps by the kernel for want of memory: see `dmesg`",
-        }.get(name, "a signal")
-        return "crashed", "killed", f"died of {name} ({hint}) {where}"
-    return "crashed", "internal", f"the worker exited with status {end.status} {where} and left no result; see its log"

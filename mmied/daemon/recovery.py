@@ -8,7 +8,8 @@ from pathlib import Path
 import psutil
 
 from mmied.codec import from_json, to_json
-from mmied.daemon.launch import RUN_MARK, account_for
+from mmied.daemon.launch import RUN_MARK
+from mmied.daemon.outcome import account_for
 from mmied.errors import MmiedError
 from mmied.history.store import Store
 from mmied.records import Job, JournalEntry, Run

@@ -1,19 +1,17 @@
 """The daemon's loop: it alone reads the clock, and has the others decide what to start, keep and say."""
 
 import logging
-import os
 import queue
 import threading
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import psutil
 
 from mmied.config import Config, Model
 from mmied.daemon.accounts import Accounts
-from mmied.daemon.cgroup import WorkerGroup
 from mmied.daemon.hardware import Sampler
 from mmied.daemon.jobs import device_of, make_job, new_run_id, refused_run, stillborn_run, worker_limits
 from mmied.daemon.launch import run_job
@@ -24,7 +22,8 @@ from mmied.daemon.recorder import Recorder
 from mmied.daemon.recovery import recover_runs
 from mmied.daemon.reloading import needs_restart, with_restart_bound
 from mmied.daemon.standing import Standing, advance, release
-from mmied.daemon.tally import CountingHandler, Tally
+from mmied.daemon.surroundings import Surroundings
+from mmied.daemon.tally import Tally
 from mmied.daemon.view import View, make_plan, notices_of
 from mmied.daemon.watch import FileWatch
 from mmied.errors import HistoryError, MmiedError
@@ -38,23 +37,6 @@ WATCH_SECONDS = 2.0  # between two looks at the models' files
 CLOCK_JUMP_SECONDS = 2.0
 UNWRITABLE_SECONDS = 15.0  # before another try to start a run that could not be journalled
 STOP_SECONDS = 8.0  # of the 10 in which the daemon promises to be gone
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
-    """Where the daemon lives; tests put in their own."""
-
-    host: str
-    environ: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
-    clock: Callable[[], float] = time.time
-    monotonic: Callable[[], float] = time.monotonic
-    proc: Path = Path("/proc")
-    group: WorkerGroup | None = None
-    torch_version: str | None = None
-    log_counter: CountingHandler = field(default_factory=CountingHandler)
-    alive: Callable[[], bool] = lambda: True  # whether the parts beside the loop still live
-    ping: Callable[[], object] = lambda: None  # tells the service manager that the loop does
-    recorded: Callable[[Run], object] = lambda run: None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from mmied.daemon.launch import Limits, run_job
+from mmied.daemon.launch import run_job
+from mmied.daemon.outcome import Limits
 from mmied.records import InputSpec, Job, ModelSpec, Run, Source, Workload
 
 SUPPORT = Path(__file__).parents[1] / "support"

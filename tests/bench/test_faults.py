@@ -8,7 +8,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from mmied.daemon.launch import Limits, run_job
+from mmied.daemon.launch import run_job
+from mmied.daemon.outcome import Limits
 from mmied.records import InputSpec, Job, ModelSpec, Run, Source, Workload
 
 B1, B4 = Workload(scenario="b1", batch_size=1), Workload(scenario="b4", batch_size=4)

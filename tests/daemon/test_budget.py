@@ -94,7 +94,6 @@ def test_a_clock_that_stands_or_runs_back_fills_nothing() -> None:
 
 
 def test_a_bucket_without_a_rate_is_never_filled() -> None:
-    assert opened(rate=0.0, round_seconds=0.0, spent_seconds=1.0).seconds_until(5) == 0.0
     assert Bucket(rate=0.0, capacity=9.0, level=0.0, filled_at=0.0).seconds_until(5) == float("inf")
 
 
