@@ -54,26 +54,38 @@ def unpack(blob: bytes) -> tuple[Iterations | None, dict[str, Iterations]]:
 
 
 def _iterations_out(iterations: Iterations) -> list[bytes]:
-    device_seconds = iterations.device_seconds
+    others_cpus = iterations.others_cpus
     return [
         _seconds_out(iterations.wall_seconds),
         _seconds_out(iterations.wait_seconds),
+        *_optional_out(iterations.wait_total_seconds),
         _series_out(array("q", iterations.disturbed), _NANOSECONDS),
-        struct.pack("<B", device_seconds is not None),
-        b"" if device_seconds is None else _seconds_out(device_seconds),
+        *_optional_out(None if others_cpus is None else (others_cpus,)),
+        *_optional_out(iterations.device_seconds),
     ]
 
 
 def _iterations_in(body: BytesIO) -> Iterations:
-    wall_seconds, wait_seconds = _seconds_in(body), _seconds_in(body)
+    wall_seconds, wait_seconds, wait_total_seconds = _seconds_in(body), _seconds_in(body), _optional_in(body)
     disturbed = tuple(_series_in(body)[1])
-    (has_device,) = _read(body, "<B")
+    others_cpus = _optional_in(body)
     return Iterations(
         wall_seconds=wall_seconds,
         wait_seconds=wait_seconds,
+        wait_total_seconds=wait_total_seconds,
         disturbed=disturbed,
-        device_seconds=_seconds_in(body) if has_device else None,
+        others_cpus=None if others_cpus is None else others_cpus[0],
+        device_seconds=_optional_in(body),
     )
+
+
+def _optional_out(seconds: tuple[float, ...] | None) -> list[bytes]:
+    return [b"\0"] if seconds is None else [b"\1", _seconds_out(seconds)]
+
+
+def _optional_in(body: BytesIO) -> tuple[float, ...] | None:
+    (there,) = _read(body, "<B")
+    return _seconds_in(body) if there else None
 
 
 def _seconds_out(seconds: tuple[float, ...]) -> bytes:

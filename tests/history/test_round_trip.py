@@ -20,6 +20,8 @@ some_iterations = st.builds(
     Iterations,
     wall_seconds=series,
     wait_seconds=series,
+    wait_total_seconds=st.none() | series,
+    others_cpus=st.none() | figures,
     disturbed=st.lists(st.integers(0, 500), max_size=3).map(tuple),
     device_seconds=st.none() | series,
 )

@@ -1,3 +1,4 @@
+import dataclasses
 import math
 import zlib
 
@@ -18,9 +19,25 @@ some_iterations = st.builds(
     Iterations,
     wall_seconds=series,
     wait_seconds=series,
+    wait_total_seconds=st.none() | series,
+    others_cpus=st.none() | figures,
     disturbed=st.lists(st.integers(0, 2**40), max_size=5).map(tuple),
     device_seconds=st.none() | series,
 )
+
+
+def test_no_field_of_the_iterations_is_forgotten():
+    own = Iterations(
+        wall_seconds=(1.0,),
+        wait_seconds=(0.5,),
+        wait_total_seconds=(0.75,),
+        disturbed=(0,),
+        others_cpus=1.5,
+        device_seconds=(0.25,),
+    )
+
+    assert all(getattr(own, field.name) != field.default for field in dataclasses.fields(own)), "name the new one here"
+    assert unpack(pack(own, {}) or b"") == (own, {})
 
 
 @given(st.none() | some_iterations, st.dictionaries(st.text(max_size=20), some_iterations, max_size=3))
