@@ -27,9 +27,8 @@ def check(config_path: Path, *, load: bool = False) -> int:
     """
     config = load_config(config_path)
     web_config_of(config)
-    print(
-        f"{config.path}: good. {len(config.models)} models, {sum(len(m.workloads) for m in config.models)} scenarios."
-    )
+    scenarios = sum(len(model.workloads) for model in config.models)
+    print(f"{config.path}: good. Models: {len(config.models)}, scenarios: {scenarios}.")
     for warning in _warnings(config):
         print(f"warning: {warning}")
     return 0 if not load or _load_models(config) else 1

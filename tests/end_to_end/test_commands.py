@@ -80,7 +80,7 @@ def test_check_is_the_start_up_code_and_warns_of_what_is_not_there(make_daemon: 
     daemon.write_config()
     told = mmied("check", str(daemon.config_path))
     assert told.returncode == 0
-    assert "2 models, 2 scenarios" in told.stdout
+    assert "Models: 2, scenarios: 2." in told.stdout
     assert "models.gone: /nowhere/gone.pt is not there" in told.stdout
     assert "times the CPU budget" in told.stdout
 
