@@ -16,7 +16,7 @@ from mmied.trust import digest_file
 
 BATCH_SIZES = (1, 8, 32)
 SAMPLES = 480  # what a scenario of a small model takes
-RUN_INTERVAL_SECONDS = 900.0
+RUN_INTERVAL_SECONDS = 86_400.0  # as the schedule has it: more would have overdrawn the budget
 RUN_SECONDS = 8.0
 RUN_CPU_SECONDS = 7.0
 

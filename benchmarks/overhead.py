@@ -136,7 +136,7 @@ def profile_one(daemon: Daemon, path: Path) -> str:
         if model["last_run_id"] != before and model["phase"] is None:
             return "succeeded" if model["state"] == "healthy" else f"{model['state']}: {model['why']}"
         time.sleep(1)
-    return "none was started"
+    return f"none was started: {_first_model(daemon)['why']}"
 
 
 def _first_model(daemon: Daemon) -> dict[str, str | None]:

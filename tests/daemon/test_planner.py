@@ -271,7 +271,7 @@ def test_a_run_starts_as_soon_as_it_can_be_afforded() -> None:
     assert starts(host.step()) == ["a"]
 
 
-def test_a_budget_that_is_too_small_slows_dear_and_cheap_models_down_alike() -> None:
+def test_a_budget_that_is_too_small_slows_all_down_and_starves_neither_dear_nor_cheap_models() -> None:
     cheap = [make_model(f"cheap-{number}", schedule=Every(30.0)) for number in range(3)]
     config = make_config(make_model("dear", schedule=Every(300.0)), *cheap)
     ran = {model.name: stand(make_run(1000)) for model in config.models}
@@ -282,8 +282,8 @@ def test_a_budget_that_is_too_small_slows_dear_and_cheap_models_down_alike() -> 
         turns += starts(host.step())
         host.now += 4
 
-    assert turns.count("dear") >= 3
-    assert all(7 <= turns.count(model.name) / turns.count("dear") <= 13 for model in cheap), "planned were 10"
+    assert turns.count("dear") >= 4, "planned were 48"
+    assert all(turns.count(model.name) >= 480 / 7 for model in cheap), "planned were 480"
 
 
 def test_a_budget_that_is_spent_for_one_device_does_not_hold_up_the_other() -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from mmied.records import (
     GpuSample,
     HardwareSample,
     Iterations,
+    LatencySummary,
     Memory,
     ModelSpec,
     Run,
@@ -60,12 +62,18 @@ def make_config(*models: Model, **changes: Any) -> Config:
     )
 
 
+@cache
 def make_iterations(median: float = 0.01, samples: int = 500, *, waiting: int = 0) -> Iterations:
     """Calls within 4 % of `median`; the first `waiting` waited for a CPU as long again."""
     computed = [median * (1 + 0.01 * (index % 5 - 2)) for index in range(samples)]
     waits = [median if index < waiting else 0.0 for index in range(samples)]
     walls = tuple(compute + wait for compute, wait in zip(computed, waits, strict=True))
     return Iterations(wall_seconds=walls, wait_seconds=tuple(waits))
+
+
+@cache
+def _summary(calls: Iterations) -> LatencySummary:
+    return summarize(calls)
 
 
 def make_result(workload: Workload = B1, *, median: float = 0.01, samples: int = 500, **changes: Any) -> WorkloadResult:
@@ -79,7 +87,7 @@ def make_result(workload: Workload = B1, *, median: float = 0.01, samples: int =
         warmup_seconds=0.4,
         measure_seconds=samples * median,
         throughput_samples_per_second=workload.batch_size / median,
-        latency=summarize(calls),
+        latency=_summary(calls),
         iterations=calls,
         reference_seconds={"compute": 0.0121, "memory": 0.0064, "interpreter": 0.0093},
         memory=(Memory(space="host", peak_bytes=400_000_000, average_bytes=390_000_000, activation_bytes=6_000_000),),
