@@ -90,7 +90,7 @@ METRICS = (
     Metric("mmied_profile_consecutive_failures", "gauge", ("model", "scenario"), "Failed runs since the last successful one."),
     Metric("mmied_profile_runs_total", "counter", ("model", "scenario"), "Runs started."),
     Metric("mmied_profile_run_failures_total", "counter", ("model", "scenario", "reason"), "Runs that failed; reason is one of load, compile, out_of_memory, timeout, bad_output, killed, internal."),
-    Metric("mmied_profile_runs_skipped_total", "counter", ("model", "scenario", "reason"), "Planned runs that were not started; reason is one of busy_cpu, busy_gpu, low_memory, overlap, misfire, budget, paused."),
+    Metric("mmied_profile_runs_skipped_total", "counter", ("model", "scenario", "reason"), "Planned runs that were not started; reason is one of busy_cpu, busy_gpu, low_memory, busy_io, overlap, misfire, budget, paused."),
     Metric("mmied_profile_last_run_duration_seconds", "gauge", ("model", "scenario"), "Wall time of the last run, all phases."),
     Metric("mmied_profile_phase_duration_seconds", "gauge", ("model", "scenario", "phase"), "Wall time of a phase of the last run; phase is one of load, compile, warmup, measure."),
     Metric("mmied_profile_latency_seconds", "summary", ("model", "scenario"), "Latency of one forward pass. Quantiles are exact over the last successful run; sum and count accumulate over all runs since start."),

@@ -12,14 +12,12 @@ from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 
-from prometheus_client import CollectorRegistry
-
 from mmied import __version__
 from mmied.commands.textfile import write_textfile
 from mmied.config import Config, load_config
 from mmied.daemon import systemd
 from mmied.daemon.cgroup import WorkerGroup
-from mmied.daemon.exporter import make_registry
+from mmied.daemon.exporter import Registry, make_registry
 from mmied.daemon.hardware import Sampler
 from mmied.daemon.housekeeping import keep_house
 from mmied.daemon.logs import set_up_logging
@@ -63,7 +61,7 @@ def _serve(config: Config, store: Store, counter: CountingHandler, textfile: Pat
         name="housekeeping",
         daemon=True,
     )
-    registry: CollectorRegistry | None = None
+    registry: Registry | None = None
 
     def export() -> None:
         if textfile is not None and registry is not None:
@@ -90,7 +88,7 @@ def _serve(config: Config, store: Store, counter: CountingHandler, textfile: Pat
     service = Service(config, store, sampler, surroundings, load_config=reload_config)
     registry = make_registry(service.view)
     app = create_app(
-        store=store, status=lambda: make_status(service.view()), registry=registry, ready=lambda: server.alive()
+        store=store, status=lambda: make_status(service.view()), expose=registry.render, ready=lambda: server.alive()
     )
     server = HttpServer(app, config.http.host, config.http.port, web_config_of(config))
     server.start()

@@ -14,6 +14,8 @@ from mmied.records import Run
 
 Standings = Mapping[str, Standing]
 
+LATELY_SECONDS = 3600.0  # a model that was not run for so long gets its first run at once
+
 
 def expected_demand(config: Config, *, now: float) -> float:
     """Return what the schedule of a configuration will ask of its CPU budget, as far as can be told before it ran."""
@@ -35,35 +37,66 @@ def _first_cpu_cost(model: Model, config: Config) -> float:
     )
 
 
+def _never_ran(standing: Standing, *, since: float) -> bool:
+    """Tell whether no run of a model was started after `since` (a Unix time)."""
+    return standing.last_run is None or standing.last_run.started_at < since
+
+
 class Accounts:
     """The buckets of one configuration: CPU time of the whole host, GPU time of each device."""
 
-    def __init__(self, config: Config, standings: Standings, store: Store, *, now: float, monotonic: float) -> None:
-        """Raises HistoryError when the history cannot tell what was spent in the last hour."""
+    def __init__(
+        self,
+        config: Config,
+        standings: Standings,
+        store: Store,
+        *,
+        now: float,
+        monotonic: float,
+        before: "Accounts | None" = None,
+    ) -> None:
+        """Open the accounts of a configuration; after a reload what those `before` held goes over.
+
+        Raises HistoryError when the history cannot tell what was spent in the last hour.
+        """
         self._config = config
         self._own_cpu = time.process_time()
-        self._cpu = budget.open_bucket(
+        without = {
+            model.name
+            for model in config.models
+            if _never_ran(standings.get(model.name, Standing()), since=now - LATELY_SECONDS)
+        }
+        lately = now - LATELY_SECONDS
+        self._cpu: budget.Bucket = budget.open_bucket(
             rate=_cpu_rate(config),
             round_seconds=sum(self.cpu_cost(model, standings) for model in config.models),
-            spent_seconds=store.cpu_seconds_since(now - 3600.0),
+            first_seconds=sum(self.cpu_cost(model, standings) for model in config.models if model.name in without),
+            spent_seconds=store.cpu_seconds_since(lately),
             monotonic=monotonic,
+            before=before._cpu if before is not None else None,
         )
-        self._gpus = {
+        self._gpus: dict[str, budget.Bucket] = {
             device: budget.open_bucket(
                 rate=config.budget.gpu_ratio,
-                round_seconds=sum(self.gpu_cost(model, standings) for model in self._models_on(device)),
+                round_seconds=sum(self.gpu_cost(model, standings) for model in models),
+                first_seconds=sum(self.gpu_cost(model, standings) for model in models if model.name in without),
                 # Runs are recorded under the device's name in the configuration, and one device has two.
                 spent_seconds=sum(
-                    store.gpu_seconds_since(name, now - 3600.0)
-                    for name in {device, *(model.spec.device for model in self._models_on(device))}
+                    store.gpu_seconds_since(name, lately) for name in {device, *(model.spec.device for model in models)}
                 ),
                 monotonic=monotonic,
+                before=before._gpus.get(device) if before is not None else None,
             )
-            for device in {device_of(model.spec.device) for model in config.models} - {"cpu"}
+            for device, models in self._models_by_device().items()
         }
 
-    def _models_on(self, device: str) -> list[Model]:
-        return [model for model in self._config.models if device_of(model.spec.device) == device]
+    def _models_by_device(self) -> dict[str, list[Model]]:
+        """Return the models of each GPU."""
+        found: dict[str, list[Model]] = {}
+        for model in self._config.models:
+            if model.spec.device != "cpu":
+                found.setdefault(device_of(model.spec.device), []).append(model)
+        return found
 
     def cpu_cost(self, model: Model, standings: Standings) -> float:
         """Return the CPU seconds that a run of `model` is expected to take."""

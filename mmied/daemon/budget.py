@@ -33,15 +33,25 @@ class Bucket:
         return max(0.0, (min(seconds, self.capacity) - self.level) / self.rate) if self.rate else float("inf")
 
 
-def open_bucket(*, rate: float, round_seconds: float, spent_seconds: float, monotonic: float) -> Bucket:
-    """Return the bucket to start with: one full round, so that first figures come at once.
+def open_bucket(
+    *,
+    rate: float,
+    round_seconds: float,
+    first_seconds: float,
+    spent_seconds: float,
+    monotonic: float,
+    before: Bucket | None = None,
+) -> Bucket:
+    """Return the bucket to start with: enough for a first run of every model that has had none of late.
 
-    `spent_seconds` is what was spent in the last hour according to the history: a daemon that restarts does not
-    get another round for it. An hour's worth fits in, or a round where that is more.
+    `first_seconds` is the cost of those, so that first figures come at once and a daemon that restarts over and over
+    does not get round after round. `round_seconds` is the cost of all models; an hour's worth fits in, or a round
+    where that is more. What was spent in the last hour beyond that, `spent_seconds` in all, is still owed. After a
+    reload what was in the bucket `before` goes over instead.
     """
     capacity = max(round_seconds, rate * 3600.0)
-    level = round_seconds if spent_seconds == 0 else min(capacity, round_seconds + rate * 3600.0 - spent_seconds)
-    return Bucket(rate=rate, capacity=capacity, level=level, filled_at=monotonic)
+    level = min(0.0, capacity - spent_seconds) if before is None else before.level
+    return Bucket(rate=rate, capacity=capacity, level=min(capacity, level + first_seconds), filled_at=monotonic)
 
 
 def expected_cpu_seconds(*, scenarios: int, scenario_seconds: float, threads: int) -> float:

@@ -42,7 +42,7 @@ def account_for(job: Job, folder: Path, *, end: End | None, limits: Limits | Non
         run = own
     else:
         run = _unfinished(job, _read(folder / "run.json.part"), end, limits, started_at)
-    run = replace(run, host=host)
+    run = replace(_with_every_scenario(run, job), host=host)
     if end is None:
         return run
     return replace(
@@ -62,6 +62,19 @@ def _read(path: Path) -> Run | None:
         return None  # not there, or half of it
 
 
+def _with_every_scenario(run: Run, job: Job) -> Run:
+    """Return the run with the scenarios that it did not come to: they went wrong as it did."""
+    if run.outcome in ("succeeded", "refused"):
+        return run
+    reached = {result.workload.scenario for result in run.results}
+    lost = (
+        WorkloadResult(workload=workload, outcome=run.outcome, reason=run.reason, message=run.message)
+        for workload in job.workloads
+        if workload.scenario not in reached
+    )
+    return replace(run, results=(*run.results, *lost))
+
+
 def _gpu_seconds(run: Run, end: End) -> float:
     """Return the time for which the run used its device: its scenarios, or all of it when it did not say."""
     told = [
@@ -75,11 +88,6 @@ def _unfinished(job: Job, part: Run | None, end: End | None, limits: Limits | No
     """Return the record of a run that did not come to write its own; scenarios that it finished are kept."""
     phase = part.phase if part is not None else "start"
     outcome, reason, message = _explain(end, limits, phase or "start")
-    done = part.results if part is not None else ()
-    rest = job.workloads[len(done) :] if outcome != "refused" else ()
-    lost = tuple(
-        WorkloadResult(workload=workload, outcome=outcome, reason=reason, message=message) for workload in rest
-    )
     base = part or Run(
         run_id=job.run_id,
         host="",
@@ -92,14 +100,7 @@ def _unfinished(job: Job, part: Run | None, end: End | None, limits: Limits | No
         format=job.model.source.kind,
         dtype=job.model.dtype,
     )
-    return replace(
-        base,
-        outcome=outcome,
-        reason=reason,
-        message=message,
-        results=(*done, *lost),
-        orphaned=end is None,
-    )
+    return replace(base, outcome=outcome, reason=reason, message=message, orphaned=end is None)
 
 
 def _explain(end: End | None, limits: Limits | None, phase: str) -> tuple[Outcome, str, str]:

@@ -82,7 +82,7 @@ class Service:
         for run in recover_runs(store, self._runs_folder):
             self._tally.count(run)
         self._standings = recall(store, (model.name for model in config.models))
-        self._accounts = self._open_accounts()
+        self._accounts = Accounts(config, self._standings, store, now=self._now, monotonic=self._monotonic)
         self._recorder = Recorder(store, recorded=surroundings.recorded)
         self._planner = Planner(surroundings.host)
         self._quiet = QuietPressure(surroundings.proc)
@@ -95,7 +95,9 @@ class Service:
             standing = self._standings[model.name]
             last, success = standing.last_run, standing.last_success
             changed = success is not None and not self._files.still_is(model.name, success.digests)
-            if changed or (last is not None and last.orphaned):  # while the daemon was down, and with it
+            if changed:  # while the daemon was down
+                self._release(model.name)
+            if changed or (last is not None and last.orphaned):
                 self._planner.hurry(model.name)
 
     def run(self) -> None:
@@ -197,13 +199,17 @@ class Service:
                 self._planner.hurry(model.name)
         self._store.max_size_bytes = fresh.history.max_size_bytes
         self._store.retention_seconds = fresh.history.retention_seconds
-        self._accounts = self._open_accounts()
+        self._accounts = Accounts(
+            self._config,
+            self._standings,
+            self._store,
+            now=self._now,
+            monotonic=self._monotonic,
+            before=self._accounts,
+        )
         message = f"{len(names)} models"
         self._recorder.note(Event(at=self._now, kind="config_reloaded", model=None, message=message))
         log.info("config_reloaded", extra={"path": str(fresh.path), "models": len(names)})
-
-    def _open_accounts(self) -> Accounts:
-        return Accounts(self._config, self._standings, self._store, now=self._now, monotonic=self._monotonic)
 
     def _look_at_files(self) -> None:
         if self._monotonic - self._watched_at < WATCH_SECONDS:
@@ -211,8 +217,15 @@ class Service:
         self._watched_at = self._monotonic
         for name in self._files.changed(self._config.models):
             log.info("model_file_changed", extra={"model": name})
-            self._standings = {**self._standings, name: release(self._standings[name])}
+            self._release(name)
             self._planner.hurry(name)
+
+    def _release(self, name: str) -> None:
+        """Give a model whose files changed a fresh start, and have that outlast a restart."""
+        if self._standings[name].quarantined:
+            message = "its file changed on disk, which ends its quarantine"
+            self._recorder.note(Event(at=self._now, kind="model_changed", model=name, message=message))
+        self._standings = {**self._standings, name: release(self._standings[name])}
 
     # What is started
 

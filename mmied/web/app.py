@@ -3,7 +3,6 @@
 from collections.abc import Callable
 
 from anyio import CapacityLimiter, to_thread
-from prometheus_client import CollectorRegistry
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -17,7 +16,7 @@ from mmied.web import api, pages
 from mmied.web.failures import failure_handlers
 from mmied.web.headers import Headers
 from mmied.web.reading import PageStore
-from mmied.web.scrape import scrape
+from mmied.web.scrape import Expose, scrape
 from mmied.web.site import Site
 from mmied.web.templating import STATIC, plotly_file
 
@@ -31,12 +30,12 @@ def create_app(
     *,
     store: PageStore,
     status: Callable[[], Status],
-    registry: CollectorRegistry,
+    expose: Expose,
     ready: Callable[[], bool],
 ) -> Starlette:
     """Return the application that serves the pages, `/api`, `/metrics` and the probes.
 
-    `store`, `status` and `registry` are asked in threads other than the event loop's, `ready` in the loop itself.
+    `store`, `status` and `expose` are asked in threads other than the event loop's, `ready` in the loop itself.
     """
     site = Site(store=store, status=status)
     for_pages, for_scrapes = CapacityLimiter(PAGES_AT_ONCE), CapacityLimiter(SCRAPES_AT_ONCE)
@@ -48,7 +47,7 @@ def create_app(
         return Route(path, endpoint)
 
     async def metrics(request: Request) -> Response:
-        return await to_thread.run_sync(scrape, registry, request, limiter=for_scrapes)
+        return await to_thread.run_sync(scrape, expose, request, limiter=for_scrapes)
 
     async def is_healthy(request: Request) -> Response:
         return PlainTextResponse("healthy\n")

@@ -1,8 +1,8 @@
-"""Answer Prometheus: the registry's metrics in the format that it asks for."""
+"""Answer Prometheus: all metrics in the format that it asks for."""
 
 import gzip
+from typing import Protocol
 
-from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 from starlette.requests import Request
 from starlette.responses import Response
@@ -11,10 +11,16 @@ GZIP_FROM_BYTES = 4096  # below, compressing costs more than the loopback or one
 GZIP_LEVEL = 1  # metrics shrink sixfold; at level 9 sevenfold, for five times the CPU time
 
 
-def scrape(registry: CollectorRegistry, request: Request) -> Response:
+class Expose(Protocol):
+    """Gives all metrics in one of Prometheus' two text formats."""
+
+    def __call__(self, *, openmetrics: bool) -> bytes: ...
+
+
+def scrape(expose: Expose, request: Request) -> Response:
     """Return all metrics as text or OpenMetrics, compressed when that is asked for and worth it."""
-    encode, content_type = choose_encoder(request.headers.get("accept", ""))
-    body = encode(registry)
+    _, content_type = choose_encoder(request.headers.get("accept", ""))
+    body = expose(openmetrics=content_type.startswith("application/openmetrics-text"))
     headers = {"Content-Type": content_type, "Vary": "Accept, Accept-Encoding"}
     if len(body) >= GZIP_FROM_BYTES and _takes_gzip(request.headers.get("accept-encoding", "")):
         body = gzip.compress(body, GZIP_LEVEL, mtime=0)

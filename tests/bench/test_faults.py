@@ -24,7 +24,7 @@ def assert_failed(run: Run, outcome: str, reason: str, *words: str) -> None:
     assert (run.outcome, run.reason) == (outcome, reason), run
     for word in words:
         assert word in (run.message or ""), run.message
-    assert [result.outcome for result in run.results] in ([], [outcome])
+    assert [(result.outcome, result.reason) for result in run.results] == [(outcome, reason)]
 
 
 def test_a_model_that_raises_fails_with_what_it_raised(run_model: RunModel) -> None:

@@ -11,8 +11,21 @@ AN_HOUR = RATE * 3600
 SECONDS = st.floats(min_value=0.0, max_value=1e4)
 
 
-def opened(*, round_seconds: float = 30.0, spent_seconds: float = 0.0, rate: float = RATE) -> Bucket:
-    return open_bucket(rate=rate, round_seconds=round_seconds, spent_seconds=spent_seconds, monotonic=100.0)
+def opened(
+    *,
+    round_seconds: float = 30.0,
+    first_seconds: float | None = None,
+    spent_seconds: float = 0.0,
+    before: Bucket | None = None,
+) -> Bucket:
+    return open_bucket(
+        rate=RATE,
+        round_seconds=round_seconds,
+        first_seconds=round_seconds if first_seconds is None else first_seconds,
+        spent_seconds=spent_seconds,
+        monotonic=100.0,
+        before=before,
+    )
 
 
 def test_the_first_round_comes_at_once_and_nothing_more() -> None:
@@ -65,24 +78,35 @@ def test_over_any_time_no_more_is_spent_than_the_first_round_the_rate_and_one_ru
     assert spent <= 30 + RATE * (now - 100.0) + dearest + 1e-6
 
 
-@given(st.floats(min_value=0.1, max_value=1e3), st.lists(SECONDS, max_size=20))
-def test_however_often_it_restarts_an_hour_takes_one_round_and_an_hours_worth_at_most(
-    round_seconds: float, wishes: list[float]
-) -> None:
-    spent = 0.0
-    for wish in wishes:  # a daemon that is restarted after each run, all of them within an hour
-        bucket = opened(round_seconds=round_seconds, spent_seconds=spent)
-        if bucket.level > 0:
-            spent += min(wish, bucket.level)
+@given(st.floats(min_value=0.1, max_value=1e3), st.integers(1, 20))
+def test_however_often_it_restarts_there_is_one_first_round(round_seconds: float, restarts: int) -> None:
+    assert opened(round_seconds=round_seconds).affords(round_seconds)
 
-    assert spent <= round_seconds + AN_HOUR + 1e-6
+    for _ in range(restarts):
+        bucket = opened(round_seconds=round_seconds, first_seconds=0.0, spent_seconds=round_seconds)
+        assert not bucket.affords(0.1)
+
+
+def test_a_restart_lets_models_that_had_no_run_of_late_have_theirs() -> None:
+    bucket = opened(round_seconds=30, first_seconds=10, spent_seconds=20)
+
+    assert bucket.affords(10)
+    assert not bucket.affords(11)
 
 
 def test_a_restart_does_not_forgive_what_was_overdrawn() -> None:
-    bucket = opened(round_seconds=30, spent_seconds=600)
+    bucket = opened(round_seconds=30, first_seconds=0.0, spent_seconds=600)
 
     assert not bucket.affords(1)
-    assert bucket.level == 30 + AN_HOUR - 600
+    assert bucket.level == AN_HOUR - 600
+
+
+def test_a_reload_keeps_what_was_saved_and_adds_what_is_new() -> None:
+    before = opened(round_seconds=30)
+    before.spend(25)
+
+    bucket = opened(round_seconds=40, first_seconds=10, spent_seconds=25, before=before)
+    assert bucket.level == 15
 
 
 def test_a_clock_that_stands_or_runs_back_fills_nothing() -> None:

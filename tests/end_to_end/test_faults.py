@@ -17,13 +17,17 @@ MakeDaemon = Callable[..., Daemon]
 
 
 def test_one_broken_model_does_not_keep_the_others_from_being_measured(make_daemon: MakeDaemon) -> None:
-    daemon = make_daemon([linear("bad", "segfault"), linear("missing", "raise"), linear("good")]).start()
+    gone = linear("gone", source={"torchscript": "/nowhere/gone.pt"})
+    daemon = make_daemon([linear("bad", "segfault"), linear("missing", "raise"), gone, linear("good")]).start()
     daemon.wait_for_state("good", "healthy")
     bad = daemon.wait_for_state("bad", "failing")
     assert "SIGSEGV" in bad["why"]
     assert "tokenizer" in daemon.wait_for_state("missing", "failing")["why"]
+    assert "No such file" in daemon.wait_for_state("gone", "failing")["why"]
     metrics = daemon.get("/metrics")
-    assert 'mmied_profile_run_failures_total{model="bad",reason="killed",scenario="b1"} 1.0' in metrics
+    assert 'mmied_profile_run_failures_total{model="gone",scenario="b1",reason="load"} 1.0' in metrics
+    assert 'mmied_profile_consecutive_failures{model="gone",scenario="b1"} 1.0' in metrics
+    assert 'mmied_profile_run_failures_total{model="bad",scenario="b1",reason="killed"} 1.0' in metrics
     assert 'mmied_profile_last_run_successful{model="good",scenario="b1"} 1.0' in metrics
     assert daemon.stop() == 0
 

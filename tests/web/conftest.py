@@ -7,7 +7,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from prometheus_client import CollectorRegistry, Counter
+from prometheus_client import CollectorRegistry, Counter, generate_latest
+from prometheus_client.openmetrics.exposition import generate_latest as openmetrics_of
 from starlette.testclient import TestClient
 
 from mmied.errors import HistoryError
@@ -473,7 +474,7 @@ def app(daemon: SimpleNamespace) -> Any:
     return create_app(
         store=daemon.store,
         status=lambda: daemon.status,
-        registry=daemon.registry,
+        expose=lambda *, openmetrics: (openmetrics_of if openmetrics else generate_latest)(daemon.registry),
         ready=lambda: daemon.ready,
     )
 
