@@ -99,13 +99,14 @@ def measure_setting(spec: ModelSpec, setting: Setting, scratch: Path, *, seconds
     wanted, tries = (1, 1) if quick else (ROUNDS, TRIES)
     with session_process(spec, nice=setting.nice, scratch=scratch) as pool:
         for _ in range(tries):
-            found = measure_round(pool, min(seconds, 1.0) if quick else seconds)
+            found = measure_round(pool, min(seconds, 2.0) if quick else seconds)
             if quick or was_quiet(found):
                 rounds.append(found)
             if len(rounds) == wanted:
                 break
     print(f"{setting.model}, threads {setting.threads}, nice {setting.nice}: {len(rounds)} rounds kept", flush=True)
-    return [make_cell(setting, one, loops) for loops in LOOPS for one in rounds]
+    cells = (make_cell(setting, one, loops) for loops in LOOPS for one in rounds)
+    return [cell for cell in cells if cell is not None]
 
 
 def measure_round(pool: ProcessPoolExecutor, seconds: float) -> Round:
@@ -137,10 +138,12 @@ def was_quiet(one: Round) -> bool:
     return all(cpus is not None and cpus <= QUIET_CPUS for cpus in others)
 
 
-def make_cell(setting: Setting, one: Round, loops: int) -> Cell:
-    """Hold the result beside `loops` loops against the idle ones."""
+def make_cell(setting: Setting, one: Round, loops: int) -> Cell | None:
+    """Hold the result beside `loops` loops against the idle ones; None where it had too few calls for a median."""
     result = one.beside[loops]
     latency = _latency(result)
+    if "0.5" not in latency.quantiles:
+        return None
     idle_wall = fmean(_latency(idle).wall_quantiles["0.5"] for idle in one.idle)
     idle_normal = fmean(_normalised(idle) for idle in one.idle)
     return Cell(

@@ -65,7 +65,7 @@ def test_a_last_run_of_other_scenarios_tells_nothing_of_the_cost(store: Store) -
 
 def test_poverty_tells_the_cost_what_is_there_how_long_it_takes_and_the_key(store: Store) -> None:
     model = make_model()
-    accounts, standings = opened(config_of(model), store, make_run(NOW - 7200, cpu_seconds=20.0))
+    accounts, standings = opened(config_of(model), store, make_run(990, cpu_seconds=20.0))
     accounts.spend(make_run(cpu_seconds=16.0))
     poverty = accounts.poverty(model, standings)
 
@@ -78,7 +78,7 @@ def test_poverty_tells_the_cost_what_is_there_how_long_it_takes_and_the_key(stor
 
 def test_time_pays(store: Store) -> None:
     model = make_model()
-    accounts, standings = opened(config_of(model), store, make_run(NOW - 7200, cpu_seconds=20.0))
+    accounts, standings = opened(config_of(model), store, make_run(990, cpu_seconds=20.0))
     accounts.spend(make_run(cpu_seconds=20.0))
     accounts.fill(1200.0)
     assert accounts.poverty(model, standings) is not None
