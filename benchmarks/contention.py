@@ -19,8 +19,8 @@ from statistics import fmean, median
 
 from demo_models import model_named, write_demo
 from figures import Figure, report
-from host import QUIET_CPUS, describe_host
-from in_process import ask, measure, session_process
+from host import describe_host
+from in_process import ask, measure, session_process, was_quiet
 
 from mmied.commands.table import format_table
 from mmied.records import LatencySummary, ModelSpec, Workload, WorkloadResult
@@ -100,7 +100,7 @@ def measure_setting(spec: ModelSpec, setting: Setting, scratch: Path, *, seconds
     with session_process(spec, nice=setting.nice, scratch=scratch) as pool:
         for _ in range(tries):
             found = measure_round(pool, min(seconds, 2.0) if quick else seconds)
-            if quick or was_quiet(found):
+            if quick or was_quiet(*found.idle):
                 rounds.append(found)
             if len(rounds) == wanted:
                 break
@@ -130,12 +130,6 @@ def busy_loops(count: int) -> Iterator[None]:
             loop.kill()
         for loop in loops:
             loop.wait()
-
-
-def was_quiet(one: Round) -> bool:
-    """Tell whether nobody else used the host in the idle parts of a round."""
-    others = [result.iterations.others_cpus for result in one.idle if result.iterations is not None]
-    return all(cpus is not None and cpus <= QUIET_CPUS for cpus in others)
 
 
 def make_cell(setting: Setting, one: Round, loops: int) -> Cell | None:
@@ -202,7 +196,7 @@ def judge(cells: Sequence[Cell]) -> list[Figure]:
                 what=f"{where}: published, fit, within {AGREE_RATIO:.0%} of idle",
                 shown=f"{good} of {len(fit)}",
                 bar="all" if loops == JUDGED_LOOPS else "",
-                met=good == len(fit) if loops == JUDGED_LOOPS else None,
+                met=good == len(fit) if fit and loops == JUDGED_LOOPS else None,
             )
         )
         figures.append(Figure(what=f"{where}: not fit", shown=f"{len(here) - len(fit)} of {len(here)}"))

@@ -26,18 +26,25 @@ def describe_host() -> None:
         f"{os.cpu_count()} CPUs, {cpu}, Linux {platform.release()}, Python {platform.python_version()}, "
         f"torch {metadata.version('torch')}"
     )
-    busy = busy_cpus(LOOK_SECONDS)
+    before = others_seconds()
+    time.sleep(LOOK_SECONDS)
+    busy = (others_seconds() - before) / LOOK_SECONDS
     print(f"others keep {busy:.2f} CPUs busy" + (": NOT QUIET, figures are disturbed" if busy > QUIET_CPUS else ""))
 
 
-def busy_cpus(seconds: float) -> float:
-    """Return how many CPUs are busy while this process sleeps for `seconds`."""
-    before = _busy_seconds()
-    began = time.monotonic()
-    time.sleep(seconds)
-    return max(0.0, _busy_seconds() - before) / (time.monotonic() - began)
+def others_seconds() -> float:
+    """Return the CPU seconds so far of everything on the host but this process and its descendants.
+
+    The kernel counts in ticks of 10 ms: a difference is good for a second, not for less.
+    """
+    host = psutil.cpu_times()
+    own = psutil.Process()
+    spent = sum(_spent_seconds(process) for process in (own, *own.children(recursive=True)))
+    return float(host.user + host.nice + host.system + host.irq + host.softirq - spent)
 
 
-def _busy_seconds() -> float:
-    times = psutil.cpu_times()
-    return float(times.user + times.nice + times.system + times.irq + times.softirq)
+def _spent_seconds(process: psutil.Process) -> float:
+    try:
+        return float(sum(process.cpu_times()[:4]))  # its own, and those of its children that ended
+    except psutil.NoSuchProcess:
+        return 0.0

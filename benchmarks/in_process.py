@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
+from host import QUIET_CPUS
+
 from mmied.records import ModelSpec, Workload, WorkloadResult
 
 if TYPE_CHECKING:
@@ -49,6 +51,12 @@ def opened_session() -> "Session":
 def measure(workload: Workload, seconds: float) -> WorkloadResult:
     """Measure one scenario for about `seconds`, as a run does."""
     return opened_session().measure(workload, limit_seconds=seconds)
+
+
+def was_quiet(*results: WorkloadResult) -> bool:
+    """Tell whether nobody else used the host while these were measured."""
+    others = [result.iterations.others_cpus for result in results if result.iterations is not None]
+    return all(cpus is not None and cpus <= QUIET_CPUS for cpus in others)
 
 
 def _open(spec: ModelSpec, nice: int, scratch: Path) -> None:

@@ -75,7 +75,8 @@ def idle_figures(folder: Path, *, seconds: float, runs: int) -> list[Figure]:
         at_most(f"idle CPU over {seconds:.0f} s, of one core", used * 100, IDLE_CPU_RATIO * 100, "{:.2f} %"),
         at_most("resident, idle", resident / 1e6, RESIDENT_BYTES / 1e6, "{:.1f} MB"),
         at_most(f"resident after all pages and {SCRAPES} scrapes", browsed / 1e6, RESIDENT_BYTES / 1e6, "{:.1f} MB"),
-        at_most(f"resident after a run ({ran}) and all again", after_run / 1e6, RESIDENT_BYTES / 1e6, "{:.1f} MB"),
+        Figure(what="a run of one model", shown=ran),
+        at_most("resident after it and all pages again", after_run / 1e6, RESIDENT_BYTES / 1e6, "{:.1f} MB"),
         Figure(
             what="torch or numpy mapped",
             shown=", ".join(sorted(libraries)) or "no",
