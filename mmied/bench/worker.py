@@ -12,6 +12,7 @@ import socket
 import sys
 import time
 import traceback
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -45,8 +46,14 @@ class Report:
         (self._folder / PART_FILE).replace(self._folder / RUN_FILE)
 
 
-def main(folder: Path) -> int:
-    """Do the job in `folder`; return 0 when run.json was written, whatever it says."""
+Work = Callable[[Job, Path, "Report"], None]
+
+
+def main(folder: Path, work: Work | None = None) -> int:
+    """Do the job in `folder`, by `work` where it is not measuring; return 0 when run.json was written.
+
+    Whatever `work` raises is what the run says.
+    """
     _die_with_parent()
     job = from_json(Job, (folder / JOB_FILE).read_bytes())
     now = time.time()
@@ -67,7 +74,7 @@ def main(folder: Path) -> int:
     )
     report.update(phase="import")
     try:
-        _work(job, folder, report)
+        (work or _measure_all)(job, folder, report)
     except ModelError as error:
         report.finish(outcome="failed", reason=error.reason, message=str(error), **_usage())
     except MemoryError:
@@ -82,7 +89,7 @@ def main(folder: Path) -> int:
     return 0
 
 
-def _work(job: Job, folder: Path, report: Report) -> None:
+def _measure_all(job: Job, folder: Path, report: Report) -> None:
     began = time.perf_counter()
     # torch is imported here and not above: what fails or hangs in it has to be told like anything else.
     from mmied.bench.session import Session

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import psutil
@@ -65,18 +65,22 @@ def run_job(
     environ: Mapping[str, str],
     cache: Path,
     group: WorkerGroup | None = None,
-    python: str = sys.executable,
+    worker: Sequence[str] = ("mmied.bench.worker",),
 ) -> Run:
     """Run `job` in a worker and return what came of it; never raises for what the worker does.
 
-    `folder` is the run's own, made here. `stop` set from elsewhere ends the run; it is then recorded as refused.
+    `worker` is the module to run, and what it wants to be told behind the folder. `folder` is the run's own, made
+    here unless it is there. `stop` set from elsewhere ends the run; it is then recorded as refused.
     Raises OSError when the folder cannot be written or no process can be started.
     """
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / "job.json").write_text(to_json(job))
     started_at = time.time()
-    end = _supervise(job, folder, limits, stop, _environment(environ, job, cache), group, python)
-    _kill_marked(job.run_id)
+    command = [sys.executable, "-m", worker[0], str(folder), *worker[1:]]
+    try:
+        end = _supervise(command, folder, limits, stop, _environment(environ, job, cache), group)
+    finally:
+        _kill_marked(job.run_id)
     return account_for(job, folder, end=end, limits=limits, host=host, started_at=started_at)
 
 
@@ -97,19 +101,18 @@ def _environment(environ: Mapping[str, str], job: Job, cache: Path) -> dict[str,
 
 
 def _supervise(
-    job: Job,
+    command: list[str],
     folder: Path,
     limits: Limits,
     stop: threading.Event,
     environment: dict[str, str],
     group: WorkerGroup | None,
-    python: str,
 ) -> End:
     log_path = folder / "log.txt"
     began = time.monotonic()
     with log_path.open("ab") as log:
         process = subprocess.Popen(
-            [python, "-m", "mmied.bench.worker", str(folder)],
+            command,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -140,6 +143,10 @@ def _supervise(
                 _kill_group(process.pid)
                 break
         _, status, usage = os.wait4(process.pid, 0)
+    except BaseException:
+        _kill_group(process.pid)  # Ctrl-C in a command: the worker is in a session of its own, and does not feel it
+        process.wait()
+        raise
     finally:
         os.close(descriptor)
     process.returncode = os.waitstatus_to_exitcode(status)  # so that Popen does not wait for it again

@@ -1,0 +1,89 @@
+"""Make the flame graph of a model that is open, with one of four profilers."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import torch
+
+from mmied.bench.contention import WaitMeter
+from mmied.bench.fidelity import check_outputs
+from mmied.bench.profilers import cprofile_stacks, py_spy_stacks, pyinstrument_stacks, torch_trace
+from mmied.bench.profilers.recorded import Recorded, Target
+from mmied.bench.session import Session
+from mmied.bench.timing import CpuTimer, CudaTimer, warm_up
+from mmied.errors import ModelError
+from mmied.records import ModelSpec
+from mmied.reports.frames import FlameGraph, merge_small, total_seconds
+
+WARM_UP_SECONDS = 5.0
+OPAQUE = "this profiler sees Python's frames alone, and the model runs in none: try --profiler torch or py-spy"
+
+
+class Record(Protocol):
+    """Profiles warm calls of the target, and may leave files in `folder`."""
+
+    def __call__(self, target: Target, *, calls: int, folder: Path) -> Recorded: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Profiler:
+    """A way to see where time goes; `require` raises ModelError where it is not installed."""
+
+    record: Record
+    require: Callable[[], None] = lambda: None
+
+
+PROFILERS = {
+    "torch": Profiler(torch_trace.record),
+    "pyinstrument": Profiler(pyinstrument_stacks.record, pyinstrument_stacks.require),
+    "cprofile": Profiler(cprofile_stacks.record),
+    "py-spy": Profiler(py_spy_stacks.record, py_spy_stacks.require),
+}
+
+
+def profile(
+    session: Session, spec: ModelSpec, *, profiler: str, batch_size: int, calls: int, folder: Path
+) -> FlameGraph:
+    """Return the flame graph of about `calls` warm calls of the session's model, with frames too small to see merged.
+
+    Raises ModelError, and whatever the model raises.
+    """
+    chosen = PROFILERS[profiler]
+    chosen.require()
+    args, kwargs = session.model.make(batch_size)
+    model = session.model.call
+    timer = (
+        CudaTimer(WaitMeter(), torch.device(spec.device)) if spec.device.startswith("cuda") else CpuTimer(WaitMeter())
+    )
+    with torch.inference_mode():
+        check_outputs(model(*args, **kwargs))
+        warm = warm_up(lambda: model(*args, **kwargs), timer, limit_seconds=WARM_UP_SECONDS)
+        target = Target(
+            name=spec.name,
+            model=model,
+            args=args,
+            kwargs=kwargs,
+            device=spec.device,
+            call_seconds=max(warm.call_seconds, 1e-6),
+        )
+        recorded = chosen.record(target, calls=calls, folder=folder)
+    if not total_seconds(recorded.frames)[0]:
+        raise ModelError(f"--profiler {profiler}: saw nothing of {recorded.calls} calls. Give more with --num-runs.")
+    frames = merge_small(recorded.frames)
+    return FlameGraph(
+        model=spec.name,
+        profiler=profiler,
+        device=spec.device,
+        batch_size=batch_size,
+        calls=recorded.calls,
+        at=time.time(),
+        clock=recorded.clock,
+        revision=session.model.revision,
+        environment=session.environment,
+        bare_call_seconds=warm.call_seconds,
+        notes=recorded.notes if len(frames) > 1 else (*recorded.notes, OPAQUE),
+        frames=frames,
+    )

@@ -1,0 +1,1 @@
+"""Turn records into files for people and their tools; nothing here measures anything."""
