@@ -87,9 +87,10 @@ def main() -> int:
         for model, threads, nice in itertools.product(MODELS, (1, 2), (0, 10)):
             spec = replace(model_named(config, model).spec, threads=threads)
             setting = Setting(model, threads, nice)
-            cells += measure_setting(spec, setting, Path(name), seconds=options.seconds, quick=options.quick)
-    groups = [list(group) for _, group in itertools.groupby(cells, key=lambda cell: (cell.setting, cell.loops))]
-    print(format_table(HEAD, [row_of(group) for group in groups]))
+            found = measure_setting(spec, setting, Path(name), seconds=options.seconds, quick=options.quick)
+            groups = itertools.groupby(found, key=lambda cell: cell.loops)
+            print(format_table(HEAD, [row_of(list(group)) for _, group in groups]), flush=True)
+            cells += found
     return report(judge(cells))
 
 
@@ -104,7 +105,6 @@ def measure_setting(spec: ModelSpec, setting: Setting, scratch: Path, *, seconds
                 rounds.append(found)
             if len(rounds) == wanted:
                 break
-    print(f"{setting.model}, threads {setting.threads}, nice {setting.nice}: {len(rounds)} rounds kept", flush=True)
     cells = (make_cell(setting, one, loops) for loops in LOOPS for one in rounds)
     return [cell for cell in cells if cell is not None]
 

@@ -23,8 +23,8 @@ from in_process import ask, measure, opened_session, session_process, was_quiet
 from mmied.records import Workload
 
 AGREE_RATIO = 0.02
-ROUNDS = 9
-TRIES = 25  # rounds at most, dropped ones included
+ROUNDS = 15
+TRIES = 40  # rounds at most, dropped ones included
 NOTHINGS = 3000
 MODELS = ("small-transformer", "feed-forward")
 WORKLOADS = (Workload(scenario="b1", batch_size=1), Workload(scenario="b8", batch_size=8))

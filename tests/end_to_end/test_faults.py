@@ -25,9 +25,9 @@ def test_one_broken_model_does_not_keep_the_others_from_being_measured(make_daem
     assert "tokenizer" in daemon.wait_for_state("missing", "failing")["why"]
     assert "No such file" in daemon.wait_for_state("gone", "failing")["why"]
     metrics = daemon.get("/metrics")
-    assert 'mmied_profile_run_failures_total{model="gone",scenario="b1",reason="load"} 1.0' in metrics
+    assert 'mmied_profile_run_failures_total{model="gone",reason="load",scenario="b1"} 1.0' in metrics
     assert 'mmied_profile_consecutive_failures{model="gone",scenario="b1"} 1.0' in metrics
-    assert 'mmied_profile_run_failures_total{model="bad",scenario="b1",reason="killed"} 1.0' in metrics
+    assert 'mmied_profile_run_failures_total{model="bad",reason="killed",scenario="b1"} 1.0' in metrics
     assert 'mmied_profile_last_run_successful{model="good",scenario="b1"} 1.0' in metrics
     assert daemon.stop() == 0
 
