@@ -29,7 +29,7 @@ LOOPS = (1, 2, 4)
 JUDGED_LOOPS = 2
 AGREE_RATIO = 0.10
 ROUNDS = 3
-TRIES = 6  # rounds at most, dropped ones included
+TRIES = 5  # rounds at most, dropped ones included
 MODELS = ("small-transformer", "medium-transformer")
 WORKLOAD = Workload(scenario="b1", batch_size=1)
 HEAD = ("model", "threads", "nice", "loops", "wall", "published", "normalised", "contended", "fit", "estimator")
@@ -77,7 +77,7 @@ class Cell:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=5.0, help="for each measurement at most (default: 5)")
+    parser.add_argument("--seconds", type=float, default=3.0, help="for each measurement at most (default: 3)")
     parser.add_argument("--quick", action="store_true", help="one short round, kept even on a busy host")
     options = parser.parse_args()
     describe_host()
