@@ -51,6 +51,7 @@ class Workload:
     scenario: str
     batch_size: int
     gap_seconds: float = 0.0  # 0: back to back
+    precision: str | None = None  # float32, float16, bfloat16, or autocast to one of them; None: the model's own
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +73,7 @@ class Job:
 
     version: Literal[1] = 1
     run_id: str
-    kind: Literal["profile", "check"]
+    kind: Literal["profile", "check", "inspect"]
     model: ModelSpec
     workloads: tuple[Workload, ...]
     scenario_seconds: float
@@ -126,6 +127,8 @@ class LatencySummary:
     mean_seconds: float
     max_seconds: float
     noise_ratio: float  # median absolute deviation over median
+    standard_deviation_seconds: float | None = None
+    median_interval_seconds: tuple[float, float] | None = None  # of 95 % confidence, from order statistics
     quantiles: Mapping[str, float]
     wall_quantiles: Mapping[str, float]
     wall_max_seconds: float

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from statistics import fmean, median
+from statistics import NormalDist, fmean, median, stdev
 
 from mmied.catalog import QUANTILES
 from mmied.records import Estimator, Iterations, LatencySummary
@@ -40,6 +40,26 @@ def supported_quantiles(samples: Sequence[float]) -> dict[str, float]:
     """Return the published quantiles that the number of samples bears, keyed "0.5" and so on."""
     ordered = sorted(samples)
     return {str(q): quantile(ordered, q) for q in QUANTILES if len(ordered) >= required_samples(q)}
+
+
+def median_interval(samples: Sequence[float], confidence: float = 0.95) -> tuple[float, float] | None:
+    """Return an interval of order statistics that holds the true median with at least `confidence`.
+
+    The sign test's interval (Conover, Practical Nonparametric Statistics, 3.2): distribution-free, and exact where
+    samples are independent. None for fewer than six samples, which bear none of 95 %.
+    """
+    ordered = sorted(samples)
+    n = len(ordered)
+    tail, rank = 0.5**n if n < 1000 else 0.0, 0
+    if n >= 1000:  # the normal limit is within one rank there, and 2**-n is no number any more
+        rank = math.floor(n / 2 - NormalDist().inv_cdf((1 + confidence) / 2) * math.sqrt(n) / 2)
+        return ordered[rank - 1], ordered[n - rank]
+    below = tail
+    while 2 * below <= 1 - confidence:
+        rank += 1
+        tail *= (n - rank + 1) / rank
+        below += tail
+    return (ordered[rank - 1], ordered[n - rank]) if rank else None
 
 
 def noise_ratio(samples: Sequence[float]) -> float:
@@ -144,6 +164,8 @@ def summarize(iterations: Iterations, earlier: Sequence[Iterations] = ()) -> Lat
         mean_seconds=fmean(latencies),
         max_seconds=max(latencies),
         noise_ratio=noise_ratio(latencies),
+        standard_deviation_seconds=stdev(latencies) if len(latencies) > 1 else None,
+        median_interval_seconds=median_interval(latencies),
         quantiles=from_pool | quantiles,
         wall_quantiles=supported_quantiles(walls),
         wall_max_seconds=max(walls),

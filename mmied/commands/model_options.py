@@ -1,12 +1,11 @@
 """Turn what a command line says of a lone model into the records that the configuration would give."""
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
-from mmied.bench.files import OpenedFile, kind_of
+from mmied.bench.lone import source_of
 from mmied.config import Budget, load_config
 from mmied.config.schema import INPUT_DTYPES
 from mmied.config.values import (
@@ -16,16 +15,14 @@ from mmied.config.values import (
     parse_range,
     parse_shape,
     parse_text,
-    parse_trust,
     parse_values,
     suggest,
 )
 from mmied.daemon.jobs import worker_limits
 from mmied.daemon.outcome import Limits
 from mmied.errors import MmiedError
-from mmied.records import InputSpec, ModelSpec, Source, SourceKind
+from mmied.records import InputSpec, ModelSpec
 
-SOURCE_KINDS = get_args(SourceKind)
 INPUT_EXAMPLE = '--inputs "shape=batch,64 dtype=int64 range=0,10000"'
 
 
@@ -102,54 +99,6 @@ def parse_input(text: str) -> InputSpec:
     if len({"shape", "file", "factory"} & set(told)) != 1:
         raise MmiedError(f'--inputs: "{text}" needs one of shape=, file= and factory=. Try {INPUT_EXAMPLE}.')
     return InputSpec(**told)
-
-
-def source_of(model: str, *, kind: str | None, weights: Path | None = None, trust: str | None = None) -> Source:
-    """Return the source that `model` names: a file, a folder, or the import path of a factory.
-
-    Without `kind` it is told by the content. Raises MmiedError.
-    """
-    if trust is not None:
-        try:
-            parse_trust(trust)
-        except ValueError as error:
-            raise MmiedError(f"--trust: {trust} {error}") from error
-    found = kind or _find_kind(model)
-    if found == "factory":
-        try:
-            parse_function(model)
-        except ValueError as error:
-            raise MmiedError(f"--model: {model} {error}") from error
-        return Source(kind="factory", factory=model, weights=str(weights.absolute()) if weights else None, trust=trust)
-    if weights is not None:
-        raise MmiedError(f"--weights: belong to a factory; {model} is of the kind {found}.")
-    if found not in SOURCE_KINDS:
-        raise MmiedError(f"--source-kind: {found} is not known. {suggest(found, SOURCE_KINDS)}")
-    return Source(kind=found, path=str(Path(model).absolute()), trust=trust)  # type: ignore[arg-type]
-
-
-def _find_kind(model: str) -> str:
-    path = Path(model)
-    if path.is_dir():
-        return "huggingface"
-    if ":" in model and not path.exists():
-        return "factory"
-    try:
-        with path.open("rb") as stream:
-            size = os.fstat(stream.fileno()).st_size
-            found = kind_of(OpenedFile(stream=stream, name=model, digest="", identity="", size_bytes=size))
-    except OSError as error:
-        raise MmiedError(f"--model: {model} cannot be read: {error.strerror}. Check the path.") from error
-    if found == "safetensors":
-        raise MmiedError(
-            f"--model: {model} holds weights alone. Give `--model package.module:factory --weights {model}`."
-        )
-    if found == "unknown":
-        raise MmiedError(
-            f"--model: {model} is no model that mmied knows: TorchScript, torch.export, AOTInductor, a pickle, a "
-            "Hugging Face folder, or package.module:factory. Is the file whole?"
-        )
-    return found
 
 
 def _items(text: str) -> list[Any]:

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from mmied.bench.lone import source_of
 from mmied.cli import main
 from mmied.codec import to_json
-from mmied.commands.model_options import parse_input, source_of
+from mmied.commands.model_options import parse_input
 from mmied.errors import MmiedError
 from mmied.records import InputSpec
 from mmied.reports.frames import FlameGraph, Frame
