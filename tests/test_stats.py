@@ -16,6 +16,7 @@ from mmied.stats import (
     clean_samples,
     contended_indexes,
     latency_samples,
+    median_interval,
     noise_ratio,
     quantile,
     required_samples,
@@ -318,3 +319,23 @@ def test_nothing_that_is_published_took_longer_than_the_clock_said(pairs: list[t
 
     assert 0 < summary.max_seconds <= summary.wall_max_seconds
     assert 0 < summary.samples <= summary.iterations
+
+
+@pytest.mark.parametrize("count", [6, 30, 459, 999, 1000, 3000])
+def test_the_interval_of_a_median_holds_it_as_often_as_it_says(count: int) -> None:
+    generator = np.random.default_rng(count)
+    draws = generator.exponential(size=(400, count))
+    intervals = [median_interval(draw.tolist()) for draw in draws]
+    held = sum(low <= np.log(2) <= high for low, high in intervals)
+    assert held / 400 >= 0.92  # 95 % less three standard errors
+
+
+def test_five_samples_bear_no_interval_of_a_median() -> None:
+    assert median_interval([1.0, 2.0, 3.0, 4.0, 5.0]) is None
+    assert median_interval([1.0, 2.0, 3.0, 4.0, 5.0, 6.0]) == (1.0, 6.0)
+
+
+def test_the_interval_of_a_median_is_continuous_where_the_formula_changes() -> None:
+    exact, limit = median_interval(range(999)), median_interval(range(1000))
+    assert abs(exact[0] - limit[0]) <= 2
+    assert abs(exact[1] - limit[1]) <= 2
