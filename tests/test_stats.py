@@ -292,6 +292,10 @@ def test_scaling_all_times_scales_all_figures_and_changes_no_verdict(
         wall_quantiles={q: pytest.approx(scale * seconds) for q, seconds in before.wall_quantiles.items()},
         wall_max_seconds=scale * before.wall_max_seconds,
         noise_ratio=pytest.approx(before.noise_ratio),
+        standard_deviation_seconds=before.standard_deviation_seconds
+        and pytest.approx(scale * before.standard_deviation_seconds),
+        median_interval_seconds=before.median_interval_seconds
+        and tuple(scale * seconds for seconds in before.median_interval_seconds),
     )
 
 
