@@ -19,7 +19,7 @@ from mmied.daemon import systemd
 from mmied.daemon.cgroup import WorkerGroup
 from mmied.daemon.exporter import Registry, make_registry
 from mmied.daemon.hardware import Sampler
-from mmied.daemon.housekeeping import keep_house
+from mmied.daemon.housekeeping import hold_little_memory, keep_house
 from mmied.daemon.logs import set_up_logging
 from mmied.daemon.service import Service
 from mmied.daemon.status import make_status
@@ -41,6 +41,7 @@ def run(config_path: Path, *, textfile: Path | None = None, log_json: bool = Fal
 
     Raises ConfigError, StartError or HistoryError when it cannot start.
     """
+    hold_little_memory()
     counter = CountingHandler()
     set_up_logging(as_json=log_json, handler=counter)
     config = load_config(config_path)
