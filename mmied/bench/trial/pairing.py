@@ -1,0 +1,148 @@
+"""Run a candidate and the baseline in turn, block by block, until it is clear which is faster or time is up.
+
+Three processes take part: the baseline, the candidate, and the baseline once more as its own control. What two equal
+processes differ by (where their memory came to lie, which CPU they woke) is thereby part of what a candidate has to
+pass.
+"""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from statistics import median
+
+from mmied.bench.trial.process import Server
+from mmied.bench.trial.protocol import Command, Reply
+from mmied.profiles import PairedRatio
+from mmied.records import Iterations
+from mmied.stats import MINIMUM_PAIRS, latency_samples, paired_ratio
+
+BLOCK_SECONDS = 0.05  # long against waking a process up
+MOST_CALLS = 200  # a block; more calls of a tiny model tell no more
+LOOK_EVERY = 4  # rounds
+ANSWER_SECONDS = 60.0  # beyond what the block's calls should take
+
+STREAMS = ("baseline", "candidate", "control")
+
+
+@dataclass(slots=True)
+class _Stream:
+    """The blocks of one process: their typical seconds, and all calls."""
+
+    server: Server
+    calls: int
+    block_seconds: float
+    blocks: list[float] = field(default_factory=list)
+    wall: list[float] = field(default_factory=list)
+    wait: list[float] = field(default_factory=list)
+    total: list[float] = field(default_factory=list)
+    device: list[float] = field(default_factory=list)
+    disturbed: list[int] = field(default_factory=list)
+
+    def add(self, reply: Reply, several_threads: bool) -> None:
+        first = len(self.wall)
+        self.wall += reply.wall_seconds
+        self.wait += reply.wait_seconds
+        self.total += reply.wait_total_seconds
+        self.device += reply.device_seconds
+        if reply.disturbed:
+            self.disturbed += range(first, len(self.wall))
+        block = _iterations(reply, several_threads)
+        self.blocks.append(median(latency_samples(block)[0]))
+
+    def iterations(self, several_threads: bool) -> Iterations:
+        return Iterations(
+            wall_seconds=tuple(self.wall),
+            wait_seconds=tuple(self.wait),
+            wait_total_seconds=tuple(self.total) if several_threads else None,
+            disturbed=tuple(self.disturbed),
+            device_seconds=tuple(self.device) or None,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paired:
+    """What came of the rounds at one batch size; `fit` says whether contention left enough to stand on."""
+
+    ratio: PairedRatio
+    fit: bool
+    settled: bool
+    seconds: float
+    baseline_seconds: float  # of a call, in the median of its blocks
+    candidate_seconds: float
+
+
+def pair(
+    servers: tuple[Server, Server, Server],
+    call_seconds: tuple[float, float, float],
+    *,
+    name: str,
+    batch_size: int,
+    several_threads: bool,
+    limit_seconds: float,
+    settled: Callable[[PairedRatio], bool],
+    look_confidence: float,
+) -> Paired:
+    """Return how the second of `servers` did against the first, the third being the first once more.
+
+    `call_seconds` are about what a call of each takes. `settled` is asked now and then, with an interval of
+    `look_confidence`; the ratio that is returned has one of 95 %. At least MINIMUM_PAIRS rounds are run whatever the
+    limit. Raises ServerLost.
+    """
+    streams = [
+        _Stream(server, calls, calls * seconds)
+        for server, seconds in zip(servers, call_seconds, strict=True)
+        for calls in [min(MOST_CALLS, max(1, math.ceil(BLOCK_SECONDS / max(seconds, 1e-9))))]
+    ]
+    began = time.monotonic()
+    rounds = 0
+    done = False
+    while not done and (rounds < MINIMUM_PAIRS or time.monotonic() - began < limit_seconds):
+        for stream in _order(streams, rounds):
+            command = Command(do="block", batch_size=batch_size, calls=stream.calls)
+            patience = ANSWER_SECONDS + 20 * stream.block_seconds
+            stream.add(stream.server.ask(command, timeout_seconds=patience), several_threads)
+        rounds += 1
+        if rounds % LOOK_EVERY == 0 and rounds >= MINIMUM_PAIRS:
+            done = settled(_ratio(streams, name, batch_size, look_confidence))
+    return Paired(
+        ratio=_ratio(streams, name, batch_size, 0.95),
+        fit=all(latency_samples(stream.iterations(several_threads))[2] for stream in streams[:2]),
+        settled=done,
+        seconds=time.monotonic() - began,
+        baseline_seconds=median(streams[0].blocks),
+        candidate_seconds=median(streams[1].blocks),
+    )
+
+
+def _order(streams: list[_Stream], index: int) -> list[_Stream]:
+    """Return who comes when: every second round is the one before, backwards; each pair of rounds begins elsewhere."""
+    start = index // 2 % len(streams)
+    order = [*streams[start:], *streams[:start]]
+    return order[::-1] if index % 2 else order
+
+
+def _ratio(streams: list[_Stream], name: str, batch_size: int, confidence: float) -> PairedRatio:
+    baseline, candidate, control = (stream.blocks for stream in streams)
+    estimate, lower, upper = paired_ratio(baseline, candidate, confidence=confidence)
+    _, control_lower, control_upper = paired_ratio(baseline, control)
+    return PairedRatio(
+        variant=name,
+        batch_size=batch_size,
+        pairs=len(baseline),
+        speedup_ratio=estimate,
+        lower=lower,
+        upper=upper,
+        control_lower=control_lower,
+        control_upper=control_upper,
+    )
+
+
+def _iterations(reply: Reply, several_threads: bool) -> Iterations:
+    return Iterations(
+        wall_seconds=reply.wall_seconds,
+        wait_seconds=reply.wait_seconds,
+        wait_total_seconds=reply.wait_total_seconds if several_threads else None,
+        disturbed=tuple(range(len(reply.wall_seconds))) if reply.disturbed else (),
+        device_seconds=reply.device_seconds or None,
+    )

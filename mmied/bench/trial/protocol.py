@@ -1,0 +1,71 @@
+"""The words between a trial and the processes that serve its models: a JSON line each way."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from mmied.errors import MmiedError
+from mmied.optimization import Candidate
+from mmied.records import ModelSpec
+
+JOB_FILE, LOG_FILE = "serve.json", "log.txt"
+
+
+class NotApplicable(MmiedError):
+    """A candidate does not fit this model or this host: a sentence that says why."""
+
+
+Failure = Literal["failed", "not_applicable"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServeJob:
+    """What to serve: the deployed model, with a candidate applied to it, or the folder that an earlier one saved."""
+
+    model: ModelSpec
+    batch_sizes: tuple[int, ...]
+    candidate: Candidate | None = None
+    artifact: str | None = None
+    calibration: str | None = None  # a .npz or .safetensors of real inputs
+    fine_tune: str | None = None  # import path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """One thing to do: open, block (of calls), outputs (into `file`), save (into the folder `file`) or memory."""
+
+    do: Literal["open", "block", "outputs", "save", "memory"]
+    batch_size: int = 1
+    calls: int = 1
+    file: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """What came of a command; `failure` set: nothing did, and `message` says why."""
+
+    failure: Failure | None = None
+    reason: str | None = None  # one of catalog.FAILURE_REASONS
+    message: str = ""
+    # of open
+    load_seconds: float | None = None
+    apply_seconds: float | None = None
+    first_call_seconds: Mapping[int, float] = field(default_factory=dict)
+    call_seconds: Mapping[int, float] = field(default_factory=dict)
+    refused: Mapping[int, str] = field(default_factory=dict)  # batch sizes that the model does not take
+    changed: Mapping[str, int] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    lock_in: tuple[str, ...] = ()
+    revision: str | None = None
+    artifact_bytes: int | None = None
+    threads: int | None = None
+    # of block: one entry a call
+    wall_seconds: tuple[float, ...] = ()
+    wait_seconds: tuple[float, ...] = ()
+    wait_total_seconds: tuple[float, ...] = ()
+    device_seconds: tuple[float, ...] = ()
+    disturbed: bool = False
+    # of memory: above the bare runtime
+    resident_bytes: int | None = None
+    peak_bytes: int | None = None
+    recompiles: int | None = None

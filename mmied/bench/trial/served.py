@@ -1,0 +1,227 @@
+"""A model as a candidate serves it, open in this process: called in blocks, looked at, saved."""
+
+import gc
+import sys
+import time
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from mmied.bench.contention import Theft, WaitMeter
+from mmied.bench.failures import brief
+from mmied.bench.fidelity import check_outputs, output_tensors
+from mmied.bench.importing import import_callable
+from mmied.bench.inputs import read_arrays
+from mmied.bench.models import OpenedModel, open_model, require_device
+from mmied.bench.profilers.memory import high_water_mark, resident_bytes
+from mmied.bench.timing import CpuTimer, CudaTimer, Recorder, Timer, warm_up
+from mmied.bench.trial.context import Applied, Context
+from mmied.bench.trial.protocol import Command, NotApplicable, Reply, ServeJob
+from mmied.errors import ModelError
+from mmied.optimization import Candidate, Route
+
+ROUTES: Mapping[str, Route] = {
+    "factory": "eager",
+    "huggingface": "eager",
+    "pickle": "eager",
+    "exported": "exported",
+    "torchscript": "torchscript",
+}
+WARM_UP_SECONDS = 2.0  # at most, for each batch size
+
+
+class Served:
+    """Answers a trial's commands; the first has to be `open`."""
+
+    def __init__(self, job: ServeJob, folder: Path) -> None:
+        self._job, self._folder = job, folder
+        self._call: Callable[..., Any] | None = None
+        self._mode: Callable[[], AbstractContextManager[Any]] = torch.inference_mode
+        self._make: Callable[[int], Any] | None = None
+        self._theft, self._waits = Theft(), WaitMeter()
+        self._timer: Timer | None = None
+        self._bare_bytes = 0
+        self._compiled_before = 0
+
+    def answer(self, command: Command) -> Reply:
+        """Do what is asked and say what came of it. Raises whatever the model or the candidate raises."""
+        match command.do:
+            case "open":
+                return self._open()
+            case "block":
+                return self._block(command.batch_size, command.calls)
+            case "outputs":
+                return self._outputs(command.batch_size, Path(command.file))
+            case "save":
+                return self._save(Path(command.file))
+            case "memory":
+                return Reply(
+                    resident_bytes=resident_bytes() - self._bare_bytes,
+                    peak_bytes=high_water_mark() - self._bare_bytes,
+                    recompiles=_compiled_graphs() - self._compiled_before,
+                )
+
+    def _open(self) -> Reply:
+        spec = self._job.model
+        require_device(spec.device)
+        if spec.threads is not None:
+            torch.set_num_threads(spec.threads)
+        self._bare_bytes = resident_bytes()
+        began = time.perf_counter()
+        model = open_model(spec, scratch=self._folder, known_digests={})
+        self._make = model.make
+        loaded = time.perf_counter()
+        applied = self._apply(model)
+        self._call = applied.call
+        self._mode = torch.inference_mode if applied.inference_mode else torch.no_grad
+        ready = time.perf_counter()
+        on_cuda = spec.device.startswith("cuda")
+        self._timer = CudaTimer(self._waits, torch.device(spec.device)) if on_cuda else CpuTimer(self._waits)
+        reply = Reply(
+            load_seconds=loaded - began,
+            apply_seconds=ready - loaded,
+            changed=applied.changed,
+            notes=applied.notes,
+            lock_in=applied.lock_in,
+            revision=model.revision,
+            artifact_bytes=model.artifact_bytes,
+            threads=torch.get_num_threads(),
+        )
+        return self._first_calls(reply)
+
+    def _first_calls(self, reply: Reply) -> Reply:
+        """Call with each batch size; one that the model refuses is told, and all of them refused is an error."""
+        assert self._timer is not None
+        first, typical, refused = {}, {}, {}
+        for position, size in enumerate(self._job.batch_sizes):
+            try:
+                with self._mode():
+                    call = self._call_with(size)
+                    began = time.perf_counter()
+                    check_outputs(call())
+                    first[size] = time.perf_counter() - began
+                    self._timer.refresh()
+                    typical[size] = warm_up(call, self._timer, limit_seconds=WARM_UP_SECONDS).call_seconds
+            except Exception as error:
+                if len(self._job.batch_sizes) == 1:
+                    raise
+                refused[size] = (
+                    str(error) if isinstance(error, ModelError) else f"{type(error).__name__}: {brief(error)}"
+                )
+                if len(refused) == len(self._job.batch_sizes):
+                    raise
+            if position == 0:
+                self._compiled_before = _compiled_graphs()
+        self._timer.refresh()
+        gc.disable()  # a collection of the harness's own garbage is not the model's time
+        return replace(reply, first_call_seconds=first, call_seconds=typical, refused=refused)
+
+    def _apply(self, model: OpenedModel) -> Applied:
+        job = self._job
+        if job.artifact is not None:
+            from mmied.bench.optimize.saving import load_optimized
+
+            return Applied(call=load_optimized(Path(job.artifact)), changed={"loaded": 1})
+        if job.candidate is None:
+            return Applied(call=model.call)
+        return apply_candidate(job.candidate, model, self._context(model))
+
+    def _context(self, model: OpenedModel) -> Context:
+        job = self._job
+        route = ROUTES.get(job.model.source.kind)
+        if route is None:
+            raise NotApplicable(f"a {job.model.source.kind} model is compiled already: nothing can be changed in it")
+        scratch = self._folder / "scratch"
+        scratch.mkdir(exist_ok=True)
+        return Context(
+            make=model.make,
+            batch_sizes=job.batch_sizes,
+            device=job.model.device,
+            route=route,
+            threads=torch.get_num_threads(),
+            scratch=scratch,
+            calibration=_calibration(job.calibration) if job.calibration is not None else None,
+            fine_tune=import_callable(job.fine_tune) if job.fine_tune is not None else None,
+        )
+
+    def _call_with(self, batch_size: int) -> Callable[[], Any]:
+        assert self._call is not None
+        assert self._make is not None
+        model = self._call
+        args, kwargs = self._make(batch_size)
+        return lambda: model(*args, **kwargs)
+
+    def _block(self, batch_size: int, calls: int) -> Reply:
+        """Time `calls` calls one by one, after one that is not counted: another process had the caches meanwhile."""
+        assert self._timer is not None
+        recorder = Recorder(several_threads=torch.get_num_threads() > 1)
+        with self._mode():
+            call = self._call_with(batch_size)
+            call()
+            self._theft.since_last()
+            for _ in range(calls):
+                recorder.add(self._timer.time(call))
+        gc.collect(0)  # the young ones: all of torch's objects would take a tenth of a second
+        return Reply(
+            wall_seconds=tuple(recorder.wall),
+            wait_seconds=tuple(recorder.wait),
+            wait_total_seconds=tuple(recorder.total),
+            device_seconds=tuple(recorder.device),
+            disturbed=self._theft.since_last(),
+        )
+
+    def _outputs(self, batch_size: int, file: Path) -> Reply:
+        """Write what one call gives, by the paths of its tensors."""
+        with self._mode():
+            output = self._call_with(batch_size)()
+        torch.save({path: tensor.detach().cpu() for path, tensor in output_tensors(output)}, file)
+        return Reply()
+
+    def _save(self, folder: Path) -> Reply:
+        from mmied.bench.optimize.saving import save_optimized
+
+        assert isinstance(self._call, torch.nn.Module)
+        save_optimized(self._call, folder)
+        return Reply(artifact_bytes=sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()))
+
+
+def apply_candidate(candidate: Candidate, model: OpenedModel, context: Context) -> Applied:
+    """Return the model with the candidate applied, and the proof that something was changed.
+
+    Raises NotApplicable, ModelError where nothing was changed, and whatever the candidate raises.
+    """
+    if context.route not in candidate.routes:
+        raise NotApplicable(f"has no way for a model of the kind {context.route}")
+    given = import_callable(candidate.function)(model.call, context, **candidate.settings)
+    applied = given if isinstance(given, Applied) else _by_recipe(given)
+    if not callable(applied.call):
+        raise ModelError(f"{candidate.function}: gave a {type(applied.call).__name__}, not something to call")
+    if not any(applied.changed.values()):
+        same = " the very model that it was given" if applied.call is model.call else ""
+        raise ModelError(f"{candidate.name} changed nothing{' and gave back' + same if same else ''}", "internal")
+    return applied
+
+
+def _by_recipe(given: Any) -> Applied:
+    from mmied.bench.optimize.recipe import recipe_of
+
+    recipe = recipe_of(given) if isinstance(given, torch.nn.Module) else None
+    if recipe is None:
+        return Applied(call=given)
+    return Applied(call=given, changed=recipe.changed, notes=recipe.notes, lock_in=recipe.packages)
+
+
+def _calibration(path: str) -> list[tuple[torch.Tensor, ...]]:
+    arrays = list(read_arrays(path).values())
+    size = min(len(array) for array in arrays)
+    return [tuple(array[start : start + 32] for array in arrays) for start in range(0, size, 32)]
+
+
+def _compiled_graphs() -> int:
+    """Return how many graphs dynamo has compiled in this process; 0 where it was never used."""
+    dynamo = sys.modules.get("torch._dynamo.utils")
+    return 0 if dynamo is None else int(dynamo.counters["stats"]["unique_graphs"])
