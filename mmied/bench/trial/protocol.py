@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from mmied.errors import MmiedError
-from mmied.optimization import Candidate
+from mmied.optimization import Candidate, Fidelity
 from mmied.records import ModelSpec
 
 JOB_FILE, LOG_FILE = "serve.json", "log.txt"
@@ -32,9 +32,14 @@ class ServeJob:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
-    """One thing to do: open, block (of calls), outputs (into `file`), save (into the folder `file`) or memory."""
+    """One thing to do.
 
-    do: Literal["open", "block", "outputs", "save", "memory"]
+    open: load the model, apply the candidate, call it with each batch size. block: time `calls` calls. outputs: write
+    those of `calls` batches into `file`. compare: hold those of `calls` batches against `file`. save: write the model
+    into the folder `file`. memory: tell the process's own.
+    """
+
+    do: Literal["open", "block", "outputs", "compare", "save", "memory"]
     batch_size: int = 1
     calls: int = 1
     file: str = ""
@@ -65,6 +70,8 @@ class Reply:
     wait_total_seconds: tuple[float, ...] = ()
     device_seconds: tuple[float, ...] = ()
     disturbed: bool = False
+    # of compare
+    fidelity: Fidelity | None = None
     # of memory: above the bare runtime
     resident_bytes: int | None = None
     peak_bytes: int | None = None

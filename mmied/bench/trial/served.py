@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch.utils._pytree import tree_map
 
 from mmied.bench.contention import Theft, WaitMeter
 from mmied.bench.failures import brief
@@ -19,6 +20,7 @@ from mmied.bench.inputs import read_arrays
 from mmied.bench.models import OpenedModel, open_model, require_device
 from mmied.bench.profilers.memory import high_water_mark, resident_bytes
 from mmied.bench.timing import CpuTimer, CudaTimer, Recorder, Timer, warm_up
+from mmied.bench.trial.agreement import compare_outputs
 from mmied.bench.trial.context import Applied, Context
 from mmied.bench.trial.protocol import Command, NotApplicable, Reply, ServeJob
 from mmied.errors import ModelError
@@ -55,7 +57,12 @@ class Served:
             case "block":
                 return self._block(command.batch_size, command.calls)
             case "outputs":
-                return self._outputs(command.batch_size, Path(command.file))
+                torch.save(self._outputs(command.batch_size, command.calls), command.file)
+                return Reply()
+            case "compare":
+                baseline = torch.load(command.file, weights_only=True)
+                own = self._outputs(command.batch_size, command.calls)
+                return Reply(fidelity=compare_outputs(baseline, own, command.batch_size * command.calls))
             case "save":
                 return self._save(Path(command.file))
             case "memory":
@@ -174,12 +181,20 @@ class Served:
             disturbed=self._theft.since_last(),
         )
 
-    def _outputs(self, batch_size: int, file: Path) -> Reply:
-        """Write what one call gives, by the paths of its tensors."""
-        with self._mode():
-            output = self._call_with(batch_size)()
-        torch.save({path: tensor.detach().cpu() for path, tensor in output_tensors(output)}, file)
-        return Reply()
+    def _outputs(self, batch_size: int, batches: int) -> dict[str, torch.Tensor]:
+        """Return what the model gives for as many batches of one larger draw of inputs, by the paths of its tensors."""
+        assert self._call is not None
+        assert self._make is not None
+        samples = batch_size * batches
+        inputs = self._make(samples)
+        parts: dict[str, list[torch.Tensor]] = {}
+        for start in range(0, samples, batch_size):
+            args, kwargs = _rows(inputs, samples, slice(start, start + batch_size))
+            with self._mode():
+                output = self._call(*args, **kwargs)
+            for path, tensor in output_tensors(output):
+                parts.setdefault(path, []).append(tensor.detach().cpu())
+        return {path: _joined(tensors, batch_size) for path, tensors in parts.items()}
 
     def _save(self, folder: Path) -> Reply:
         from mmied.bench.optimize.saving import save_optimized
@@ -213,6 +228,22 @@ def _by_recipe(given: Any) -> Applied:
     if recipe is None:
         return Applied(call=given)
     return Applied(call=given, changed=recipe.changed, notes=recipe.notes, lock_in=recipe.packages)
+
+
+def _rows(inputs: Any, samples: int, rows: slice) -> Any:
+    """Return inputs with the given rows of every tensor that has one row a sample."""
+
+    def cut(leaf: Any) -> Any:
+        per_sample = isinstance(leaf, torch.Tensor) and leaf.dim() and leaf.shape[0] == samples
+        return leaf[rows].contiguous() if per_sample else leaf
+
+    return tree_map(cut, inputs)
+
+
+def _joined(tensors: list[torch.Tensor], batch_size: int) -> torch.Tensor:
+    """Return the batches' tensors in one; such as have no row a sample stand side by side."""
+    per_sample = all(tensor.dim() and tensor.shape[0] == batch_size for tensor in tensors)
+    return torch.cat(tensors) if per_sample else torch.stack(tensors)
 
 
 def _calibration(path: str) -> list[tuple[torch.Tensor, ...]]:

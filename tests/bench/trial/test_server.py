@@ -62,14 +62,18 @@ def test_a_served_model_tells_its_times_and_memory_and_gives_its_outputs(start: 
     reply = opened(server)
     block = server.ask(Command(do="block", batch_size=4, calls=7), timeout_seconds=30)
     memory = server.ask(Command(do="memory"), timeout_seconds=30)
-    server.ask(Command(do="outputs", batch_size=4, file=str(tmp_path / "out.pt")), timeout_seconds=30)
+    file = str(tmp_path / "out.pt")
+    server.ask(Command(do="outputs", batch_size=4, calls=3, file=file), timeout_seconds=30)
+    compared = server.ask(Command(do="compare", batch_size=4, calls=3, file=file), timeout_seconds=30)
 
     assert set(reply.first_call_seconds) == {1, 4}
     assert reply.load_seconds > 0
     assert reply.threads == 1
     assert len(block.wall_seconds) == len(block.wait_seconds) == 7
     assert memory.peak_bytes >= memory.resident_bytes > 256 * 256 * 4
-    assert torch.load(tmp_path / "out.pt", weights_only=True)["output"].shape == (4, 256)
+    assert torch.load(file, weights_only=True)["output"].shape == (12, 256)
+    assert compared.fidelity.samples == 12
+    assert compared.fidelity.relative_l2 == 0.0
 
 
 def test_what_a_candidate_raises_is_told_and_its_process_goes_on(start: Start) -> None:
