@@ -77,3 +77,9 @@ class Picky(nn.Module):
             raise ValueError("one sample at a time")
         y: torch.Tensor = self.layer(x)
         return y
+
+
+def same_work(model: Work, context: Context) -> Applied:
+    other = Work(model.rounds)
+    other.load_state_dict(model.state_dict())
+    return Applied(call=other, changed={"modules": 1})

@@ -86,6 +86,10 @@ class Server:
         self._process.wait()
         self._replies.close()
 
+    def alive(self) -> bool:
+        """Tell whether the process is there to be asked."""
+        return self._process.poll() is None
+
     def log_tail(self) -> str:
         """Return the end of what the process printed."""
         data = (self.folder / LOG_FILE).read_bytes()

@@ -20,12 +20,16 @@ Failure = Literal["failed", "not_applicable"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServeJob:
-    """What to serve: the deployed model, with a candidate applied to it, or the folder that an earlier one saved."""
+    """What to serve: the deployed model, with a candidate applied to it, or the folder that an earlier one saved.
+
+    With an `artifact` the deployed model is not opened, as a server would not; its inputs then come from `inputs`.
+    """
 
     model: ModelSpec
     batch_sizes: tuple[int, ...]
     candidate: Candidate | None = None
     artifact: str | None = None
+    inputs: str | None = None  # the file that a command `inputs` wrote
     calibration: str | None = None  # a .npz or .safetensors of real inputs
     fine_tune: str | None = None  # import path
 
@@ -34,12 +38,13 @@ class ServeJob:
 class Command:
     """One thing to do.
 
-    open: load the model, apply the candidate, call it with each batch size. block: time `calls` calls. outputs: write
-    those of `calls` batches into `file`. compare: hold those of `calls` batches against `file`. save: write the model
-    into the folder `file`. memory: tell the process's own.
+    open: load the model, apply the candidate, call it with each batch size. block: time `calls` calls. inputs: write
+    those of each batch size, and of all `calls` batches together, into `file`. outputs: write those of `calls`
+    batches into `file`. compare: hold those of `calls` batches against `file`. save: write the model into the folder
+    `file`. memory: tell the process's own.
     """
 
-    do: Literal["open", "block", "outputs", "compare", "save", "memory"]
+    do: Literal["open", "block", "inputs", "outputs", "compare", "save", "memory"]
     batch_size: int = 1
     calls: int = 1
     file: str = ""

@@ -56,6 +56,11 @@ class Served:
                 return self._open()
             case "block":
                 return self._block(command.batch_size, command.calls)
+            case "inputs":
+                assert self._make is not None
+                sizes = {*self._job.batch_sizes, command.batch_size * command.calls}
+                torch.save({size: self._make(size) for size in sorted(sizes)}, command.file)
+                return Reply()
             case "outputs":
                 torch.save(self._outputs(command.batch_size, command.calls), command.file)
                 return Reply()
@@ -79,7 +84,7 @@ class Served:
             torch.set_num_threads(spec.threads)
         self._bare_bytes = resident_bytes()
         began = time.perf_counter()
-        model = open_model(spec, scratch=self._folder, known_digests={})
+        model = self._saved() if self._job.artifact else open_model(spec, scratch=self._folder, known_digests={})
         self._make = model.make
         loaded = time.perf_counter()
         applied = self._apply(model)
@@ -129,13 +134,24 @@ class Served:
 
     def _apply(self, model: OpenedModel) -> Applied:
         job = self._job
-        if job.artifact is not None:
-            from mmied.bench.optimize.saving import load_optimized
-
-            return Applied(call=load_optimized(Path(job.artifact)), changed={"loaded": 1})
         if job.candidate is None:
             return Applied(call=model.call)
         return apply_candidate(job.candidate, model, self._context(model))
+
+    def _saved(self) -> OpenedModel:
+        from mmied.bench.optimize.saving import load_optimized  # with the libraries of its kind
+
+        assert self._job.artifact is not None
+        assert self._job.inputs is not None
+        inputs = torch.load(self._job.inputs, weights_only=True)
+        return OpenedModel(
+            call=load_optimized(self._job.artifact),
+            make=inputs.__getitem__,
+            revision=None,
+            artifact_bytes=None,
+            parameters=None,
+            digests={},
+        )
 
     def _context(self, model: OpenedModel) -> Context:
         job = self._job
@@ -199,7 +215,8 @@ class Served:
     def _save(self, folder: Path) -> Reply:
         from mmied.bench.optimize.saving import save_optimized
 
-        assert isinstance(self._call, torch.nn.Module)
+        if not isinstance(self._call, torch.nn.Module):
+            raise ModelError("it is a way to call the model, and no model of its own")
         save_optimized(self._call, folder)
         return Reply(artifact_bytes=sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()))
 

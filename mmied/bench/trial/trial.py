@@ -1,0 +1,256 @@
+"""Try one candidate: apply it in a process of its own, look at its outputs, pair it, and say what came of it."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from mmied.bench.trial.pairing import Paired, pair
+from mmied.bench.trial.process import Server, ServerLost
+from mmied.bench.trial.protocol import Command, NotApplicable, Reply, ServeJob
+from mmied.optimization import Candidate, Fidelity, Guard, ServingCost, Trial
+from mmied.verdicts.guards import guard_fidelity
+from mmied.verdicts.paired import LOOK_CONFIDENCE, is_settled, judge
+
+FIDELITY_SAMPLES = 64
+ANSWER_SECONDS = 120.0  # for a command that computes little
+APPLY_SECONDS = 300.0  # converting and compiling a large model, both
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Baseline:
+    """The deployed model as it is served beside each candidate: twice, the second time as the control."""
+
+    server: Server
+    control: Server
+    opened: Reply
+    control_opened: Reply
+    inputs: Path  # those of each batch size and of the fidelity samples
+    outputs: Path  # those of the fidelity samples
+    outputs_batch: int
+    cost: ServingCost
+    job: ServeJob
+
+    @property
+    def batch_sizes(self) -> tuple[int, ...]:
+        """The batch sizes that the model takes."""
+        return tuple(size for size in self.job.batch_sizes if size in self.opened.call_seconds)
+
+
+def open_baseline(job: ServeJob, folder: Path, environ: Mapping[str, str]) -> Baseline:
+    """Start the deployed model twice, and keep what it gives. Raises ServerLost and OSError; nothing is left then."""
+    server = Server(job, folder / "baseline", environ)
+    control = None
+    try:
+        opened = server.ask(Command(do="open"), timeout_seconds=APPLY_SECONDS)
+        cost = _cost(server, opened)
+        control = Server(job, folder / "control", environ)
+        control_opened = control.ask(Command(do="open"), timeout_seconds=APPLY_SECONDS)
+        outputs = folder / "outputs.pt"
+        sizes = [size for size in job.batch_sizes if size in opened.call_seconds]
+        batch = max((size for size in sizes if size <= FIDELITY_SAMPLES), default=min(sizes))
+        inputs = folder / "inputs.pt"
+        calls = -(-FIDELITY_SAMPLES // batch)
+        for command in (
+            Command(do="inputs", batch_size=batch, calls=calls, file=str(inputs)),
+            Command(do="outputs", batch_size=batch, calls=calls, file=str(outputs)),
+        ):
+            server.ask(command, timeout_seconds=ANSWER_SECONDS)
+    except BaseException:
+        server.close()
+        if control is not None:
+            control.close()
+        raise
+    return Baseline(
+        server=server,
+        control=control,
+        opened=opened,
+        control_opened=control_opened,
+        inputs=inputs,
+        outputs=outputs,
+        outputs_batch=batch,
+        cost=cost,
+        job=job,
+    )
+
+
+def run_trial(
+    candidate: Candidate,
+    baseline: Baseline,
+    folder: Path,
+    environ: Mapping[str, str],
+    *,
+    limit_seconds: float,
+    minimum_effect_ratio: float,
+    clock: Callable[[], float] = time.time,
+) -> Trial:
+    """Return what came of `candidate`, in about `limit_seconds`; whatever it does to its process is an outcome.
+
+    `folder` is the trial's own. What helps is saved there, as `artifact`, and looked at again in a fresh process.
+    Raises ServerLost when it was the baseline that was lost, and OSError.
+    """
+    began, at = time.monotonic(), clock()
+    trial = Trial(candidate=candidate.name, verdict="not_tried", why="", at=at, seconds=0.0, phase="apply")
+    trial = replace(trial, settings=dict(candidate.settings), baseline_cost=baseline.cost)
+    deadline = began + limit_seconds
+    try:
+        with Server(replace(baseline.job, candidate=candidate), folder / "served", environ) as server:
+            trial = _measure(trial, candidate, baseline, server, deadline, minimum_effect_ratio)
+            if trial.verdict == "helps":
+                trial = _save(trial, candidate, baseline, server, folder, environ)
+    except NotApplicable as refusal:
+        trial = replace(trial, verdict="not_tried", why=str(refusal))
+    except _CandidateLost as lost:
+        trial = replace(
+            lost.trial,
+            verdict="does_not_help",
+            why=str(lost.loss),
+            outcome=lost.loss.outcome,
+            log_tail=lost.loss.log_tail,
+        )
+    return replace(trial, seconds=time.monotonic() - began)
+
+
+class _CandidateLost(Exception):
+    """The candidate's process failed; `trial` is what was known by then."""
+
+    def __init__(self, trial: Trial, loss: ServerLost) -> None:
+        self.trial, self.loss = trial, loss
+        super().__init__(str(loss))
+
+
+def _measure(
+    trial: Trial, candidate: Candidate, baseline: Baseline, server: Server, deadline: float, minimum_effect_ratio: float
+) -> Trial:
+    opened = _ask(trial, server, Command(do="open"), min(APPLY_SECONDS, max(1.0, deadline - time.monotonic())))
+    trial = replace(
+        trial,
+        phase="serve",
+        changed=opened.changed,
+        notes=opened.notes,
+        lock_in=opened.lock_in,
+        convert_seconds=opened.apply_seconds,
+    )
+    calls = -(-FIDELITY_SAMPLES // baseline.outputs_batch)
+    command = Command(do="compare", batch_size=baseline.outputs_batch, calls=calls, file=str(baseline.outputs))
+    fidelity = _ask(trial, server, command, ANSWER_SECONDS).fidelity
+    assert fidelity is not None
+    guards = (*guard_fidelity(fidelity, candidate.exactness), *_batch_guards(opened, baseline))
+    trial = replace(trial, fidelity=fidelity, guards=guards, cost=_cost(server, opened), phase="pair")
+    if not all(guard.met for guard in guards):
+        why = "; ".join(guard.shown for guard in guards if not guard.met)
+        return replace(trial, verdict="does_not_help", why=why, phase="done")
+    return _pair(trial, candidate, baseline, server, opened, deadline, minimum_effect_ratio)
+
+
+def _pair(
+    trial: Trial,
+    candidate: Candidate,
+    baseline: Baseline,
+    server: Server,
+    opened: Reply,
+    deadline: float,
+    minimum_effect_ratio: float,
+) -> Trial:
+    sizes = baseline.batch_sizes
+    paired: list[Paired] = []
+    for position, size in enumerate(sizes):
+        left = max(0.0, deadline - time.monotonic()) / (len(sizes) - position)
+        try:
+            paired.append(
+                pair(
+                    (baseline.server, server, baseline.control),
+                    (
+                        baseline.opened.call_seconds[size],
+                        opened.call_seconds[size],
+                        baseline.control_opened.call_seconds[size],
+                    ),
+                    name=candidate.name,
+                    batch_size=size,
+                    several_threads=(baseline.opened.threads or 1) > 1,
+                    limit_seconds=left,
+                    settled=lambda ratio: is_settled(ratio, minimum_effect_ratio=minimum_effect_ratio),
+                    look_confidence=LOOK_CONFIDENCE,
+                )
+            )
+        except ServerLost as loss:
+            if server.alive():
+                raise  # it was not the candidate that was lost
+            raise _CandidateLost(trial, loss) from loss
+    fit = all(each.fit for each in paired)
+    ratios = tuple(each.ratio for each in paired)
+    verdict, why = judge(ratios, trial.guards, fit=fit, minimum_effect_ratio=minimum_effect_ratio)
+    if candidate.reports_only and verdict == "helps":
+        verdict, why = "cannot_tell", f"{why}; shown for its accuracy, not for its speed"
+    spent = (trial.convert_seconds or 0.0) + sum(opened.first_call_seconds.values())
+    saved = max(each.baseline_seconds - each.candidate_seconds for each in paired)
+    return replace(
+        trial,
+        verdict=verdict,
+        why=why,
+        ratios=ratios,
+        fit=fit,
+        phase="done",
+        break_even_calls=spent / saved if saved > 0 else None,
+    )
+
+
+def _save(
+    trial: Trial, candidate: Candidate, baseline: Baseline, server: Server, folder: Path, environ: Mapping[str, str]
+) -> Trial:
+    """Save what helps, and look at it as a server would load it. What cannot be saved says so, and stays a setting."""
+    artifact = folder / "artifact"
+    try:
+        saved = server.ask(Command(do="save", file=str(artifact)), timeout_seconds=APPLY_SECONDS)
+    except ServerLost as loss:
+        return replace(trial, notes=(*trial.notes, f"cannot be saved: {loss}"))
+    job = replace(baseline.job, artifact=str(artifact), inputs=str(baseline.inputs))
+    try:
+        with Server(job, folder / "loaded", environ) as loaded:
+            opened = loaded.ask(Command(do="open"), timeout_seconds=APPLY_SECONDS)
+            calls = -(-FIDELITY_SAMPLES // baseline.outputs_batch)
+            command = Command(do="compare", batch_size=baseline.outputs_batch, calls=calls, file=str(baseline.outputs))
+            again = loaded.ask(command, timeout_seconds=ANSWER_SECONDS).fidelity
+            cost = replace(_cost(loaded, opened), artifact_bytes=saved.artifact_bytes)
+    except ServerLost as loss:
+        why = f"is fast, but cannot be loaded again: {loss}"
+        return replace(trial, verdict="does_not_help", why=why, outcome=loss.outcome, log_tail=loss.log_tail)
+    assert again is not None
+    broken = [guard for guard in guard_fidelity(again, candidate.exactness) if not guard.met]
+    if broken:
+        why = f"is fast, but loaded again it is another model: {'; '.join(guard.shown for guard in broken)}"
+        return replace(trial, verdict="does_not_help", why=why, fidelity=again)
+    return replace(trial, artifact=str(artifact), cost=cost, fidelity=_worse(trial.fidelity, again))
+
+
+def _worse(first: Fidelity | None, again: Fidelity) -> Fidelity:
+    if first is None or first.relative_l2 is None or again.relative_l2 is None:
+        return again
+    return first if first.relative_l2 >= again.relative_l2 else again
+
+
+def _ask(trial: Trial, server: Server, command: Command, timeout_seconds: float) -> Reply:
+    try:
+        return server.ask(command, timeout_seconds=timeout_seconds)
+    except ServerLost as loss:
+        raise _CandidateLost(trial, loss) from loss
+
+
+def _batch_guards(opened: Reply, baseline: Baseline) -> tuple[Guard, ...]:
+    """Return a broken guard for each deployed batch size that the candidate refuses and the baseline takes."""
+    lost = {size: why for size, why in opened.refused.items() if size in baseline.opened.call_seconds}
+    return tuple(
+        Guard(name=f"batch size {size}", met=False, shown=f"does not take batch size {size}: {why}")
+        for size, why in lost.items()
+    )
+
+
+def _cost(server: Server, opened: Reply) -> ServingCost:
+    memory = server.ask(Command(do="memory"), timeout_seconds=ANSWER_SECONDS)
+    return ServingCost(
+        load_seconds=opened.load_seconds,
+        first_call_seconds=next(iter(opened.first_call_seconds.values()), None),
+        peak_bytes=memory.peak_bytes,
+        artifact_bytes=opened.artifact_bytes,
+        recompiles=memory.recompiles,
+    )
