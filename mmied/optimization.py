@@ -107,6 +107,7 @@ class Trial:
     break_even_calls: float | None = None
     lock_in: tuple[str, ...] = ()  # what serving it needs from now on: a compiler, an instruction set, a library
     settings: Mapping[str, float | int | str | bool | None] = field(default_factory=dict)
+    setting: bool = False  # the deployed model is served otherwise, and no other is made
     artifact: str | None = None  # folder of what it made
     log_tail: str = ""
     notes: tuple[str, ...] = ()

@@ -18,6 +18,7 @@ class Context:
     device: str
     route: Route
     threads: int
+    wait_policy: str | None  # OMP_WAIT_POLICY of the deployment
     scratch: Path  # private to this candidate, gone with the trial
     calibration: Iterable[Any] | None = None  # batches of real inputs
     fine_tune: Callable[[Any], Any] | None = None

@@ -27,6 +27,7 @@ class ServeJob:
 
     model: ModelSpec
     batch_sizes: tuple[int, ...]
+    wait_policy: str | None = None  # OMP_WAIT_POLICY of the deployment, which a candidate's process may not have
     candidate: Candidate | None = None
     artifact: str | None = None
     inputs: str | None = None  # the file that a command `inputs` wrote
@@ -69,6 +70,7 @@ class Reply:
     revision: str | None = None
     artifact_bytes: int | None = None
     threads: int | None = None
+    setting: bool = False  # the deployed model itself is called: there is nothing to save
     # of block: one entry a call
     wall_seconds: tuple[float, ...] = ()
     wait_seconds: tuple[float, ...] = ()

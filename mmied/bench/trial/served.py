@@ -18,6 +18,7 @@ from mmied.bench.fidelity import check_outputs, output_tensors
 from mmied.bench.importing import import_callable
 from mmied.bench.inputs import read_arrays
 from mmied.bench.models import OpenedModel, open_model, require_device
+from mmied.bench.optimize.recipe import recipe_of
 from mmied.bench.profilers.memory import high_water_mark, resident_bytes
 from mmied.bench.timing import CpuTimer, CudaTimer, Recorder, Timer, warm_up
 from mmied.bench.trial.agreement import compare_outputs
@@ -102,6 +103,7 @@ class Served:
             revision=model.revision,
             artifact_bytes=model.artifact_bytes,
             threads=torch.get_num_threads(),
+            setting=applied.call is model.call,
         )
         return self._first_calls(reply)
 
@@ -166,6 +168,7 @@ class Served:
             device=job.model.device,
             route=route,
             threads=torch.get_num_threads(),
+            wait_policy=job.wait_policy,
             scratch=scratch,
             calibration=_calibration(job.calibration) if job.calibration is not None else None,
             fine_tune=import_callable(job.fine_tune) if job.fine_tune is not None else None,
@@ -215,8 +218,8 @@ class Served:
     def _save(self, folder: Path) -> Reply:
         from mmied.bench.optimize.saving import save_optimized
 
-        if not isinstance(self._call, torch.nn.Module):
-            raise ModelError("it is a way to call the model, and no model of its own")
+        if recipe_of(self._call) is None:
+            raise ModelError("it is made anew at each start of the server")
         save_optimized(self._call, folder)
         return Reply(artifact_bytes=sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()))
 
@@ -239,9 +242,7 @@ def apply_candidate(candidate: Candidate, model: OpenedModel, context: Context) 
 
 
 def _by_recipe(given: Any) -> Applied:
-    from mmied.bench.optimize.recipe import recipe_of
-
-    recipe = recipe_of(given) if isinstance(given, torch.nn.Module) else None
+    recipe = recipe_of(given)
     if recipe is None:
         return Applied(call=given)
     return Applied(call=given, changed=recipe.changed, notes=recipe.notes, lock_in=recipe.packages)

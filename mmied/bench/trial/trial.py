@@ -96,7 +96,7 @@ def run_trial(
     try:
         with Server(replace(baseline.job, candidate=candidate), folder / "served", environ) as server:
             trial = _measure(trial, candidate, baseline, server, deadline, minimum_effect_ratio)
-            if trial.verdict == "helps":
+            if trial.verdict == "helps" and not trial.setting:
                 trial = _save(trial, candidate, baseline, server, folder, environ)
     except NotApplicable as refusal:
         trial = replace(trial, verdict="not_tried", why=str(refusal))
@@ -129,6 +129,7 @@ def _measure(
         changed=opened.changed,
         notes=opened.notes,
         lock_in=opened.lock_in,
+        setting=opened.setting,
         convert_seconds=opened.apply_seconds,
     )
     calls = -(-FIDELITY_SAMPLES // baseline.outputs_batch)

@@ -25,7 +25,9 @@ def apply(name: str, tmp_path: Path, *, route: Route = "eager", **settings: int)
         settings=settings,
     )
     model = OpenedModel(call=MODEL, make=lambda size: ((), {}), revision="", artifact_bytes=0, parameters=0, digests={})
-    context = Context(make=model.make, batch_sizes=(1,), device="cpu", route=route, threads=1, scratch=tmp_path)
+    context = Context(
+        make=model.make, batch_sizes=(1,), device="cpu", route=route, threads=1, wait_policy=None, scratch=tmp_path
+    )
     return apply_candidate(candidate, model, context)
 
 
