@@ -220,6 +220,7 @@ class Served:
 
         if recipe_of(self._call) is None:
             raise ModelError("it is made anew at each start of the server")
+        assert isinstance(self._call, torch.nn.Module)
         save_optimized(self._call, folder)
         return Reply(artifact_bytes=sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()))
 
