@@ -19,7 +19,9 @@ KINDS = (
     Kind("convolution", "#b794e8", r"conv(?!ert)|winograd|implicit_gemm"),
     Kind("normalisation", "#5cb8b2", r"norm(?!al_)|welford"),
     Kind(
-        "matmul", "#ef8354", r"gemm|gemv|matmul|\b(add|b|badd)?mm\b|addmv|\bmv\b|linear|einsum|\bdot\b|cutlass|lstm|gru"
+        "matmul",
+        "#ef8354",
+        r"gemm|gemv|matmul|(?<![a-z])(add|b|baddb)?mm(?![a-z])|addmv|\bmv\b|linear|einsum|\bdot\b|cutlass|lstm|gru|rnn_",
     ),
     Kind(
         "elementwise",

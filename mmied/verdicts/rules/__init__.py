@@ -1,0 +1,1 @@
+"""What follows from a profile's figures: one function a rule, told apart by what they advise about."""
