@@ -59,7 +59,10 @@ class Layers:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operator:
-    """All calls of one operator. `self_seconds` leaves out the operators that it calls."""
+    """All calls of one operator. `self_seconds` leaves out the operators that it calls, `allocated_bytes` holds theirs.
+
+    `device_seconds` are of the kernels that it launched itself: over all operators they sum to the device's time.
+    """
 
     name: str  # aten::addmm
     category: str  # a name of reports.kinds.KINDS
@@ -188,10 +191,16 @@ class Usage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attention:
-    """The weights that one nn.MultiheadAttention gave on one sample, by head, query and key."""
+    """The weights that one nn.MultiheadAttention gave on one sample, by head, query and key.
+
+    `weights` holds the first of them, where there are many: of `heads`, `queries` and `keys` in all.
+    """
 
     layer: str
     weights: tuple[tuple[tuple[float, ...], ...], ...]
+    heads: int | None = None
+    queries: int | None = None
+    keys: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

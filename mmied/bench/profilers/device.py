@@ -1,9 +1,12 @@
 """What happens on the GPU while we measure: is it ours alone, and how much energy does it use?"""
 
 import os
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import torch
+
+T = TypeVar("T")
 
 
 class Meter:
@@ -40,9 +43,24 @@ class Meter:
 
     def energy_joules(self) -> float | None:
         """Return the energy that the device used since its driver was loaded."""
+        return self._ask(lambda nvml: float(nvml.nvmlDeviceGetTotalEnergyConsumption(self._handle)) / 1e3)
+
+    def utilization_ratio(self) -> float | None:
+        """Return the share of NVML's last sampling period in which a kernel ran."""
+        return self._ask(lambda nvml: float(nvml.nvmlDeviceGetUtilizationRates(self._handle).gpu) / 100)
+
+    def memory_bytes(self) -> int | None:
+        """Return the memory that is in use on the device, by whomever."""
+        return self._ask(lambda nvml: int(nvml.nvmlDeviceGetMemoryInfo(self._handle).used))
+
+    def power_watts(self) -> float | None:
+        """Return what the device draws."""
+        return self._ask(lambda nvml: float(nvml.nvmlDeviceGetPowerUsage(self._handle)) / 1e3)
+
+    def _ask(self, question: Callable[[Any], T]) -> T | None:
         if self._nvml is None:
             return None
         try:
-            return float(self._nvml.nvmlDeviceGetTotalEnergyConsumption(self._handle)) / 1e3
+            return question(self._nvml)
         except self._nvml.NVMLError:
             return None

@@ -1,4 +1,6 @@
-"""Make a flame graph in a process of its own: `python -m mmied.bench.profilers.flame_worker JOB_DIR PROFILER CALLS`.
+"""Make a flame graph in a process of its own.
+
+`python -m mmied.bench.profilers.flame_worker JOB_DIR PROFILER CALLS [DATASET]`
 
 The border is that of mmied.bench.worker: job.json in, run.json out, and beside it flamegraph.json and the traces.
 """
@@ -14,16 +16,22 @@ from mmied.records import Job
 FLAME_FILE = "flamegraph.json"
 
 
-def record(job: Job, folder: Path, report: worker.Report, *, profiler: str, calls: int) -> None:
+def record(
+    job: Job, folder: Path, report: worker.Report, *, profiler: str, calls: int, dataset: str | None = None
+) -> None:
     """Profile `calls` calls of the job's model and write the graph into `folder`. Raises whatever the model raises."""
     # torch is imported here and not above: what fails in it has to be told like anything else.
+    from mmied.bench.dataset import fed_by, read_dataset
     from mmied.bench.profilers import flamegraph
     from mmied.bench.session import Session
 
     flamegraph.PROFILERS[profiler].require()  # before a large model is read
+    samples = read_dataset(dataset) if dataset is not None else None
     session = Session(job.model, scratch=folder, known_digests=job.known_digests)
     report.update(phase="load")
     session.open()
+    if samples is not None:
+        session.model = fed_by(session.model, samples, job.model)
     report.update(phase="profile", revision=session.model.revision)
     graph = flamegraph.profile(
         session,
@@ -38,4 +46,6 @@ def record(job: Job, folder: Path, report: worker.Report, *, profiler: str, call
 
 
 if __name__ == "__main__":
-    sys.exit(worker.main(Path(sys.argv[1]), partial(record, profiler=sys.argv[2], calls=int(sys.argv[3]))))
+    job_folder, chosen, count, *fed = sys.argv[1:]
+    work = partial(record, profiler=chosen, calls=int(count), dataset=fed[0] if fed else None)
+    sys.exit(worker.main(Path(job_folder), work))

@@ -15,7 +15,7 @@ from mmied.bench.profilers.recorded import Recorded, Target
 from mmied.bench.session import Session
 from mmied.bench.timing import CpuTimer, CudaTimer, warm_up
 from mmied.errors import ModelError
-from mmied.records import ModelSpec
+from mmied.records import Environment, ModelSpec
 from mmied.reports.frames import FlameGraph, merge_small, total_seconds
 
 WARM_UP_SECONDS = 5.0
@@ -70,20 +70,47 @@ def profile(
             call_seconds=max(warm.call_seconds, 1e-6),
         )
         recorded = chosen.record(target, calls=calls, folder=folder)
-    if not total_seconds(recorded.frames)[0]:
-        raise ModelError(f"--profiler {profiler}: saw nothing of {recorded.calls} calls. Give more with --num-runs.")
-    frames = merge_small(recorded.frames)
-    return FlameGraph(
+    return graph_of(
+        recorded,
         model=spec.name,
         profiler=profiler,
         device=spec.device,
         batch_size=batch_size,
-        calls=recorded.calls,
-        at=time.time(),
-        clock=recorded.clock,
         revision=session.model.revision,
         environment=session.environment,
         bare_call_seconds=warm.call_seconds,
+    )
+
+
+def graph_of(
+    recorded: Recorded,
+    *,
+    model: str,
+    profiler: str,
+    device: str,
+    batch_size: int,
+    revision: str | None,
+    environment: Environment | None,
+    bare_call_seconds: float | None,
+) -> FlameGraph:
+    """Return what was recorded as a flame graph, with frames too small to see merged.
+
+    Raises ModelError where the profiler saw nothing.
+    """
+    if not total_seconds(recorded.frames)[0]:
+        raise ModelError(f"--profiler {profiler}: saw nothing of {recorded.calls} calls. Give more with --num-runs.")
+    frames = merge_small(recorded.frames)
+    return FlameGraph(
+        model=model,
+        profiler=profiler,
+        device=device,
+        batch_size=batch_size,
+        calls=recorded.calls,
+        at=time.time(),
+        clock=recorded.clock,
+        revision=revision,
+        environment=environment,
+        bare_call_seconds=bare_call_seconds,
         notes=recorded.notes if len(frames) > 1 else (*recorded.notes, OPAQUE),
         frames=frames,
     )

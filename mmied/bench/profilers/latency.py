@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mmied.bench.timing import Call, Recorder, Timer, WarmUp, warm_up
+from mmied.bench.timing import Call, Recorder, Timer, WarmUp, warm_up, warm_up_exactly
 from mmied.catalog import QUANTILES
 from mmied.records import Iterations
 from mmied.stats import is_contended, required_samples
@@ -39,22 +39,34 @@ def profile(
     others_cpus: Callable[[], float],
     limit_seconds: float,
     gap_seconds: float = 0.0,
+    num_runs: int | None = None,
+    warmup_runs: int | None = None,
 ) -> LatencyPass:
-    """Time `call` for at most about `limit_seconds` after warming up.
+    """Time `call` for at most about `limit_seconds` after warming up, or `num_runs` times however long that takes.
 
+    `warmup_runs` warms up with so many calls, instead of until the call is steady.
     With `gap_seconds` the caller sleeps before each call, as a quiet service does. `was_disturbed` tells whether
     something other than the scheduler took the CPU or device away since it was last asked; it is asked once a block.
     `others_cpus` tells how many CPUs others kept busy since it was last asked.
     """
     timer.refresh()
-    warmed = warm_up(call, timer, limit_seconds=limit_seconds)
+    if warmup_runs is None:
+        warmed = warm_up(call, timer, limit_seconds=limit_seconds)
+    else:
+        warmed = warm_up_exactly(call, timer, warmup_runs)
     timer.refresh()
     calls = Recorder(several_threads)
     beside = {name: Recorder(several_threads) for name in references}
     for work in references.values():
         work()
     clean = 0
+    elapsed = 0.0
     reference_seconds = 0.0
+
+    def wanted() -> bool:
+        if num_runs is not None:
+            return len(calls.wall) < num_runs
+        return elapsed < limit_seconds and (clean < WANTED_SAMPLES or elapsed < MINIMUM_SECONDS)
 
     def run_references() -> float:
         started = time.perf_counter()
@@ -71,14 +83,13 @@ def profile(
         was_disturbed()
         others_cpus()
         began = time.perf_counter()
-        elapsed = 0.0
-        while elapsed < limit_seconds and (clean < WANTED_SAMPLES or elapsed < MINIMUM_SECONDS):
-            if gap_seconds == 0 and warmed.call_seconds < SETTLE_BELOW_SECONDS:
+        while wanted():
+            if gap_seconds == 0 and warmed.iterations and warmed.call_seconds < SETTLE_BELOW_SECONDS:
                 call()
             first = len(calls.wall)
             clean_here = 0
             opened = time.perf_counter()
-            while time.perf_counter() - opened < BLOCK_SECONDS:
+            while time.perf_counter() - opened < BLOCK_SECONDS and len(calls.wall) != num_runs:
                 if gap_seconds:
                     time.sleep(gap_seconds)
                 timed = timer.time(call)

@@ -42,23 +42,25 @@ def profile_host(call: Call, *, bare_bytes: int, loaded_bytes: int) -> Memory:
         while not stop.wait(SAMPLE_SECONDS):
             samples.append(resident_bytes())
 
+    # Pages that others of this process gave back meanwhile are no pages of the model's.
+    least = max(0, loaded_bytes - bare_bytes)
     resettable = _reset_high_water_mark()
     sampler = threading.Thread(target=sample, daemon=True)
     sampler.start()
     _repeat(call)
     stop.set()
     sampler.join()
-    peak = max(samples) if not resettable else max(_high_water_mark(), *samples)
+    peak = max(samples) if not resettable else max(high_water_mark(), *samples)
     return Memory(
         space="host",
-        peak_bytes=max(0, peak - bare_bytes),
-        average_bytes=max(0, int(fmean(samples)) - bare_bytes),
+        peak_bytes=max(least, peak - bare_bytes),
+        average_bytes=max(least, int(fmean(samples)) - bare_bytes),
         activation_bytes=max(0, peak - loaded_bytes),
     )
 
 
-def profile_device(call: Call, *, device: str, loaded_bytes: int) -> Memory:
-    """Return the memory of calls on a CUDA device, as torch's allocator counts it.
+def profile_device(call: Call, *, device: str, loaded_bytes: int, bare_bytes: int = 0) -> Memory:
+    """Return the memory of calls on a CUDA device above `bare_bytes`, as torch's allocator counts it.
 
     Fragmentation is what cannot be given back (inactive split blocks) over what is reserved; the cache's slack,
     reserved and not allocated, stands apart since whole cached segments can be used again.
@@ -72,8 +74,8 @@ def profile_device(call: Call, *, device: str, loaded_bytes: int) -> Memory:
     reserved = stats["reserved_bytes.all.current"]
     return Memory(
         space="device",
-        peak_bytes=peak,
-        average_bytes=stats["allocated_bytes.all.current"],
+        peak_bytes=max(0, peak - bare_bytes),
+        average_bytes=max(0, stats["allocated_bytes.all.current"] - bare_bytes),
         activation_bytes=max(0, peak - loaded_bytes),
         fragmentation_ratio=stats["inactive_split_bytes.all.current"] / reserved if reserved else 0.0,
         cache_slack_ratio=(reserved - stats["allocated_bytes.all.current"]) / reserved if reserved else 0.0,
@@ -98,7 +100,7 @@ def _reset_high_water_mark() -> bool:
     return True
 
 
-def _high_water_mark() -> int:
+def high_water_mark() -> int:
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith("VmHWM:"):
             return int(line.split()[1]) * 1024
