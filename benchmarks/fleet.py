@@ -28,7 +28,7 @@ torch.jit.trace(torch.nn.Linear(64, 64).eval(), torch.zeros(2, 64)).save(sys.arg
 HEAD = """\
 state: {state}
 http: {{listen: "127.0.0.1:{port}"}}
-schedule: {{profile: 24h}}
+schedule: {{profile: 24h, inspect: never}}
 budget: {{scenario_time: 1s, cpu_ratio: 0.5}}
 admission: {{force_after: 1}}
 hardware: {{interval: 5s}}

@@ -46,7 +46,7 @@ QUICK_CYCLE_SECONDS = 40.0
 CONFIG = """\
 state: {state}
 http: {{listen: "127.0.0.1:{port}"}}
-schedule: {{profile: 1h}}
+schedule: {{profile: 1h, inspect: never}}
 models:
   - name: small-transformer
     source: {{torchscript: {path}, trust: "{digest}"}}

@@ -79,6 +79,7 @@ class Job:
     scenario_seconds: float
     memory_bytes: int | None = None
     known_digests: Mapping[str, str] = field(default_factory=dict)  # file identity → sha256, to hash a file once
+    golden: "Golden | None" = None  # what the outputs are held against
 
 
 # What came of it
@@ -175,8 +176,44 @@ class WorkloadResult:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Golden:
+    """What a model gave for its fixed inputs once: a sample of the outputs, and digests (SHA-256) of all of it.
+
+    `floating` and `discrete` (integers and truth values) are the outputs at positions that depend on their shapes
+    alone; a floating one that is not finite is None.
+    """
+
+    at: float
+    run_id: str
+    scenario: str
+    revision: str | None  # of the model's files
+    inputs: str  # digest of the inputs: under others the outputs cannot be held against these
+    structure: str  # digest of the outputs' paths, shapes and dtypes
+    content: str  # digest of every value
+    floating: tuple[float | None, ...]
+    discrete: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Findings:
+    """What an inspection came to, in short; the whole is in its artifacts. Times are of one call."""
+
+    scenario: str
+    flops: float | None = None
+    flops_coverage_ratio: float | None = None
+    operator_seconds: Mapping[str, float] = field(default_factory=dict)  # own time by category
+    layer_seconds: Mapping[str, float] = field(default_factory=dict)  # own time of the ten costliest
+    failures: Mapping[str, str] = field(default_factory=dict)  # passes that failed, with a sentence
+    artifacts: Mapping[str, int] = field(default_factory=dict)  # names of files, and their bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """What came of one job: what `run.json` holds. A run that was refused or crashed is a record like any other."""
+    """What came of one job: what `run.json` holds. A run that was refused or crashed is a record like any other.
+
+    An inspection has findings and no results. `golden` is set by the run that recorded it, `drift_ratio` by those that
+    were held against it: how far the outputs are from it, 0 for equal.
+    """
 
     version: Literal[1] = 1
     run_id: str
@@ -207,6 +244,9 @@ class Run:
     digests: Mapping[str, str] = field(default_factory=dict)
     phase: str | None = None  # where the worker was when it ended: load, warmup b8, measure b8, done
     log_tail: str = ""
+    drift_ratio: float | None = None
+    golden: Golden | None = None
+    findings: Findings | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -317,6 +357,21 @@ class ScenarioStatus:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class InspectionStatus:
+    """How the inspections of a model stand. `why` says what is wrong with them or what they wait for."""
+
+    interval_seconds: float
+    last_run_id: str | None = None
+    last_run_at: float | None = None
+    last_success_id: str | None = None
+    last_success_at: float | None = None
+    next_run_at: float | None = None
+    consecutive_failures: int = 0
+    phase: str | None = None  # of the inspection under way
+    why: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelStatus:
     """One model as it stands. `why` says in a sentence what is wrong or what it waits for."""
 
@@ -337,6 +392,8 @@ class ModelStatus:
     scenarios: tuple[ScenarioStatus, ...]
     reference_seconds: Mapping[str, float] = field(default_factory=dict)
     phase: str | None = None  # of the run under way
+    inspection: InspectionStatus | None = None  # None: never inspected
+    drift_ratio: float | None = None  # of the outputs, in the last success
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

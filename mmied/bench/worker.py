@@ -15,7 +15,9 @@ import traceback
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+from mmied.bench.failures import brief, reason_of
 from mmied.codec import from_json, to_json
 from mmied.errors import ModelError
 from mmied.records import Job, Run, Workload, WorkloadResult
@@ -54,7 +56,7 @@ def main(folder: Path, work: Work | None = None) -> int:
 
     Whatever `work` raises is what the run says.
     """
-    _die_with_parent()
+    die_with_parent()
     job = from_json(Job, (folder / JOB_FILE).read_bytes())
     now = time.time()
     report = Report(
@@ -76,16 +78,16 @@ def main(folder: Path, work: Work | None = None) -> int:
     try:
         (work or _measure_all)(job, folder, report)
     except ModelError as error:
-        report.finish(outcome="failed", reason=error.reason, message=str(error), **_usage())
+        report.finish(outcome="failed", reason=error.reason, message=str(error), **usage())
     except MemoryError:
-        report.finish(outcome="failed", reason="out_of_memory", message=_memory_message(job), **_usage())
+        report.finish(outcome="failed", reason="out_of_memory", message=_memory_message(job), **usage())
     except Exception as error:  # noqa: BLE001 - the worker's top: whatever a model raises is a result
         traceback.print_exc()
-        reason = _reason_of(error)
-        message = _memory_message(job) if reason == "out_of_memory" else f"{type(error).__name__}: {_brief(error)}"
+        reason = reason_of(error)
+        message = _memory_message(job) if reason == "out_of_memory" else f"{type(error).__name__}: {brief(error)}"
         if report.run.phase == "load" and reason == "internal":
             reason = "load"
-        report.finish(outcome="failed", reason=reason, message=message, **_usage())
+        report.finish(outcome="failed", reason=reason, message=message, **usage())
     return 0
 
 
@@ -97,24 +99,36 @@ def _measure_all(job: Job, folder: Path, report: Report) -> None:
     session = Session(job.model, scratch=folder, known_digests=job.known_digests)
     report.update(phase="load", import_seconds=time.perf_counter() - began)
     session.open()
-    report.update(
-        revision=session.model.revision,
-        artifact_bytes=session.model.artifact_bytes,
-        parameters=session.model.parameters,
-        digests=dict(session.model.digests),
-        load_seconds=session.load_seconds,
-        threads=session.threads,
-        environment=session.environment,
-    )
+    report.update(**facts_of(session))
     for workload in job.workloads:
         report.update(phase=f"warmup {workload.scenario}")
         result = _measure(job, session, workload, report)
         report.update(results=(*report.run.results, result))
+    if job.kind == "profile" and report.run.results[0].outcome == "succeeded":
+        _hold_against_golden(job, session, report)
     failed = [result for result in report.run.results if result.outcome != "succeeded"]
     if failed and len(failed) == len(report.run.results):
-        report.finish(outcome="failed", reason=failed[0].reason, message=failed[0].message, **_usage())
+        report.finish(outcome="failed", reason=failed[0].reason, message=failed[0].message, **usage())
     else:
-        report.finish(outcome="succeeded", **_usage())
+        report.finish(outcome="succeeded", **usage())
+
+
+def _hold_against_golden(job: Job, session, report: Report) -> None:  # type: ignore[no-untyped-def]
+    """Tell how far the outputs have drifted; where there is nothing to hold them against, give them for the next run.
+
+    A model that can be measured and fails here has no drift, and the log says why.
+    """
+    from mmied.bench import golden  # after torch
+
+    report.update(phase="golden")
+    try:
+        now = golden.look(session, job.model, job.workloads[0], run_id=job.run_id)
+        if job.golden is not None and job.golden.inputs == now.inputs:
+            report.update(drift_ratio=golden.drift_ratio(job.golden, now))
+        else:
+            report.update(golden=now)
+    except Exception:  # noqa: BLE001 - a model raises what it likes
+        traceback.print_exc()
 
 
 def _measure(job: Job, session, workload: Workload, report: Report) -> WorkloadResult:  # type: ignore[no-untyped-def]
@@ -128,7 +142,7 @@ def _measure(job: Job, session, workload: Workload, report: Report) -> WorkloadR
             reached=lambda phase: report.update(phase=f"{phase} {workload.scenario}"),
         )
     except Exception as error:  # noqa: BLE001 - a model raises what it likes
-        reason = _reason_of(error)
+        reason = reason_of(error)
         if not isinstance(error, ModelError):
             traceback.print_exc()
         if reason == "out_of_memory":
@@ -136,30 +150,8 @@ def _measure(job: Job, session, workload: Workload, report: Report) -> WorkloadR
         elif isinstance(error, ModelError):
             message = str(error)
         else:
-            message = f"batch size {workload.batch_size}: {type(error).__name__}: {_brief(error)}"
+            message = f"batch size {workload.batch_size}: {type(error).__name__}: {brief(error)}"
         return WorkloadResult(workload=workload, outcome="failed", reason=reason, message=message)
-
-
-def _reason_of(error: Exception) -> str:
-    if isinstance(error, ModelError):
-        return error.reason
-    text = f"{type(error).__name__}: {error}"
-    if isinstance(error, MemoryError) or any(
-        words in text for words in ("OutOfMemoryError", "can't allocate memory", "out of memory", "not enough memory")
-    ):
-        return "out_of_memory"
-    if "torch._dynamo" in text or "Inductor" in text or "BackendCompilerFailed" in text:
-        return "compile"
-    return "internal"
-
-
-def _brief(error: Exception) -> str:
-    """Return the telling part of an error: TorchScript puts it last, behind a traceback of the script."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    for line in reversed(lines):
-        if line.startswith(("RuntimeError:", "builtins.", "torch.jit.Error:")):
-            return line[:500]
-    return (lines[0] if lines else "no message")[:500]
 
 
 def _memory_message(job: Job) -> str:
@@ -167,12 +159,26 @@ def _memory_message(job: Job) -> str:
     return f"out of memory: the model needs more than {limit}. Raise the limit, or take out the largest batch size."
 
 
-def _usage() -> dict[str, float]:
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    return {"cpu_seconds": usage.ru_utime + usage.ru_stime}
+def facts_of(session) -> dict[str, Any]:  # type: ignore[no-untyped-def]
+    """Return what a run says of the model that a session has opened."""
+    return {
+        "revision": session.model.revision,
+        "artifact_bytes": session.model.artifact_bytes,
+        "parameters": session.model.parameters,
+        "digests": dict(session.model.digests),
+        "load_seconds": session.load_seconds,
+        "threads": session.threads,
+        "environment": session.environment,
+    }
 
 
-def _die_with_parent() -> None:
+def usage() -> dict[str, float]:
+    """Return what this process has used so far, as facts of a run."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return {"cpu_seconds": used.ru_utime + used.ru_stime}
+
+
+def die_with_parent() -> None:
     """Ask the kernel to kill us when the supervisor dies; nobody would read what we write."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 

@@ -13,11 +13,13 @@ from pathlib import Path
 from mmied.commands.progress import Progress
 from mmied.commands.run import web_config_of
 from mmied.config import Config, load_config
-from mmied.daemon.accounts import expected_demand
+from mmied.daemon.accounts import expected_demand, expected_inspect_demand
 from mmied.daemon.funds import overdrawn_notice
 from mmied.daemon.jobs import make_job, new_run_id, worker_limits
 from mmied.daemon.launch import run_job
 from mmied.daemon.watch import missing_files
+
+LARGE_INSPECT_DEMAND = 0.5  # of the budget: what is left does not pay for the profiling that it is there for
 
 
 def check(config_path: Path, *, load: bool = False) -> int:
@@ -44,6 +46,12 @@ def _warnings(config: Config) -> list[str]:
     demand = expected_demand(config, now=time.time())
     if demand > 1:
         found.append(overdrawn_notice("CPU", demand, "cpu_ratio"))
+    inspections = expected_inspect_demand(config, now=time.time())
+    if inspections > LARGE_INSPECT_DEMAND:
+        found.append(
+            f"schedule.inspect: inspections alone ask for {inspections:.1f} times the CPU budget, which profiling "
+            "needs too. Inspect less often, or `never`."
+        )
     return found
 
 

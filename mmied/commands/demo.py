@@ -14,7 +14,7 @@ CONFIG = """\
 # The demonstration's configuration, written by `mmied demo`.
 state: {state}
 http: {{listen: "{listen}"}}
-schedule: {{profile: 2m}}
+schedule: {{profile: 2m, inspect: 20m}}  # the first inspection comes right after the first run
 # A demonstration on a small machine: a tenth of it all, where a production host would give a hundredth.
 budget: {{cpu_ratio: 0.25, scenario_time: 2s}}
 admission: {{cpu_pressure: 0.30, force_after: 1}}

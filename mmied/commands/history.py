@@ -58,7 +58,8 @@ def _runs(store: Store, model: str, limit: int) -> list[Run]:
 
 def _rows(run: Run) -> Iterator[tuple[object, ...]]:
     if not run.results:
-        yield (run.run_id, run.ended_at, run.outcome, run.reason, "", *("",) * 8)
+        what = "(inspection)" if run.kind == "inspect" else ""
+        yield (run.run_id, run.ended_at, run.outcome, run.reason, what, *("",) * 8)
     for result in run.results:
         latency = result.latency
         figures: tuple[object, ...] = ("",) * 6

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from mmied.commands.progress import Progress
-from mmied.commands.run import opened_store, prepared_state
+from mmied.commands.run import artifacts_of, opened_store, prepared_state
 from mmied.commands.textfile import write_textfile
 from mmied.config import load_config
 from mmied.daemon.exporter import make_registry
@@ -31,7 +31,9 @@ def run_once(config_path: Path, *, textfile: Path | None = None, log_json: bool 
         sampler = Sampler()
         sampler.sample(time.time())
         surroundings = Surroundings(host=socket.gethostname(), log_counter=counter)
-        service = Service(config, store, sampler, surroundings, load_config=lambda: config)
+        service = Service(
+            config, store, sampler, surroundings, artifacts=artifacts_of(config), load_config=lambda: config
+        )
         signal.signal(signal.SIGTERM, lambda *_: service.request_stop())
         signal.signal(signal.SIGINT, lambda *_: service.request_stop())
         runs: list[Run] = []

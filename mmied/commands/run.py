@@ -26,6 +26,7 @@ from mmied.daemon.status import make_status
 from mmied.daemon.surroundings import Surroundings
 from mmied.daemon.tally import CountingHandler
 from mmied.errors import ConfigError, HistoryError, StartError
+from mmied.history.artifacts import Artifacts
 from mmied.history.store import Store
 from mmied.web.app import create_app
 from mmied.web.server import HttpServer
@@ -54,11 +55,12 @@ def _serve(config: Config, store: Store, counter: CountingHandler, textfile: Pat
     notifying = systemd.take_environment(os.environ)
     sampler = Sampler()
     sampler.sample(time.time())
+    artifacts = artifacts_of(config)
     stopping = threading.Event()
     house = threading.Thread(
         target=keep_house,
-        kwargs={"sampler": sampler, "store": store, "interval_seconds": config.hardware.interval_seconds}
-        | {"stop": stopping},
+        kwargs={"sampler": sampler, "store": store, "artifacts": artifacts, "stop": stopping}
+        | {"interval_seconds": config.hardware.interval_seconds},
         name="housekeeping",
         daemon=True,
     )
@@ -86,10 +88,14 @@ def _serve(config: Config, store: Store, counter: CountingHandler, textfile: Pat
         ping=lambda: systemd.watchdog(environ=notifying),
         recorded=lambda _: export(),
     )
-    service = Service(config, store, sampler, surroundings, load_config=reload_config)
+    service = Service(config, store, sampler, surroundings, artifacts=artifacts, load_config=reload_config)
     registry = make_registry(service.view)
     app = create_app(
-        store=store, status=lambda: make_status(service.view()), expose=registry.render, ready=lambda: server.alive()
+        store=store,
+        artifacts=artifacts,
+        status=lambda: make_status(service.view()),
+        expose=registry.render,
+        ready=lambda: server.alive(),
     )
     server = HttpServer(app, config.http.host, config.http.port, web_config_of(config))
     server.start()
@@ -143,6 +149,7 @@ def prepared_state(state: Path) -> Iterator[None]:
         state.mkdir(mode=0o750, parents=True, exist_ok=True)
         (state / "runs").mkdir(exist_ok=True)
         (state / "cache").mkdir(exist_ok=True)
+        (state / "artifacts").mkdir(exist_ok=True)
         lock = (state / "daemon.lock").open("a")
     except OSError as error:
         raise StartError(
@@ -173,6 +180,16 @@ def opened_store(config: Config) -> Iterator[Store]:
     finally:
         with contextlib.suppress(HistoryError):
             store.close()
+
+
+def artifacts_of(config: Config) -> Artifacts:
+    """Return where the files of inspections are kept."""
+    return Artifacts(
+        config.state / "artifacts",
+        retention_seconds=config.artifacts.retention_seconds,
+        max_size_bytes=config.artifacts.max_size_bytes,
+        models={model.name for model in config.models},
+    )
 
 
 def _installed_version(package: str) -> str | None:

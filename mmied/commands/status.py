@@ -67,6 +67,10 @@ def _lines(status: Status) -> Iterator[str]:
     for model in status.models:
         if model.why is not None:
             yield f"{model.name}: {model.state}: {model.why}"
+        if model.inspection is not None and model.inspection.why is not None:
+            yield f"{model.name}: inspections: {model.inspection.why}"
+        if model.drift_ratio:
+            yield f"{model.name}: outputs: {model.drift_ratio:.3g} away from those recorded first"
 
 
 def _rows(model: ModelStatus, at: float) -> Iterator[tuple[str, ...]]:

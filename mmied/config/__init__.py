@@ -2,10 +2,11 @@
 
 from mmied.config.loading import Config, Model, Unit, load_config
 from mmied.config.schedule import Cron, Every
-from mmied.config.schema import Admission, Budget, Hardware, History, Http
+from mmied.config.schema import Admission, Artifacts, Budget, Hardware, History, Http
 
 __all__ = [
     "Admission",
+    "Artifacts",
     "Budget",
     "Config",
     "Cron",

@@ -1,13 +1,14 @@
 """Load mmied.yaml: all of it, or all of its mistakes."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from mmied.config.mistakes import check_document
-from mmied.config.schedule import Cron, Every
+from mmied.config.schedule import Cron, Every, Never
 from mmied.config.schema import (
     SOURCE_KINDS,
     Admission,
+    Artifacts,
     Budget,
     ConfigKeys,
     Hardware,
@@ -23,6 +24,7 @@ from mmied.errors import ConfigError
 from mmied.records import InputSpec, ModelSpec, Source, Workload
 
 DEFAULT_SCHEDULE = Every(900.0)
+DEFAULT_INSPECT = Every(6 * 3600.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,13 +37,14 @@ class Unit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Model:
-    """A deployed model, the ways to call it, and when it is due."""
+    """A deployed model, the ways to call it, and when it is to be profiled and inspected."""
 
     name: str
     spec: ModelSpec
     workloads: tuple[Workload, ...]
     unit: Unit | None
     schedule: Every | Cron
+    inspect: Every | Cron | None = None  # None: never
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +61,7 @@ class Config:
     admission: Admission
     hardware: Hardware
     models: tuple[Model, ...]
+    artifacts: Artifacts = field(default_factory=Artifacts)
 
 
 def load_config(path: Path) -> Config:
@@ -74,6 +78,7 @@ def load_config(path: Path) -> Config:
 
 def _resolve(keys: ConfigKeys, document: Document) -> Config:
     schedule = keys.schedule.resolve(DEFAULT_SCHEDULE)
+    inspect = keys.schedule.inspect or DEFAULT_INSPECT
     return Config(
         path=document.path.absolute(),
         digest=document.digest,
@@ -84,12 +89,14 @@ def _resolve(keys: ConfigKeys, document: Document) -> Config:
         budget=keys.budget,
         admission=keys.admission,
         hardware=keys.hardware,
-        models=tuple(_resolve_model(model, keys.budget, schedule) for model in keys.models),
+        artifacts=keys.artifacts,
+        models=tuple(_resolve_model(model, keys.budget, schedule, inspect) for model in keys.models),
     )
 
 
-def _resolve_model(keys: ModelKeys, budget: Budget, schedule: Every | Cron) -> Model:
+def _resolve_model(keys: ModelKeys, budget: Budget, schedule: Every | Cron, inspect: Every | Cron | Never) -> Model:
     gaps_seconds = [pacing.gap_seconds if pacing else 0.0 for pacing in keys.pacing]
+    inspect = (keys.schedule.inspect if keys.schedule else None) or inspect
     return Model(
         name=keys.name,
         spec=ModelSpec(
@@ -104,6 +111,7 @@ def _resolve_model(keys: ModelKeys, budget: Budget, schedule: Every | Cron) -> M
         workloads=tuple(_make_workload(size, gap) for gap in gaps_seconds for size in keys.batch_sizes),
         unit=Unit(name=keys.unit.name, per_sample=keys.unit.per_sample) if keys.unit else None,
         schedule=keys.schedule.resolve(schedule) if keys.schedule else schedule,
+        inspect=None if isinstance(inspect, Never) else inspect,
     )
 
 

@@ -9,6 +9,7 @@ from apscheduler.triggers.cron import CronTrigger
 from mmied.config.units import parse_duration
 
 _CRON_FIELDS = {"minute": "minute", "hour": "hour", "day": "day of a month", "month": "month", "day_of_week": "weekday"}
+_OR_NEVER = 'interval, a cron expression or "never". Try'
 _LEAST_INTERVAL_SECONDS = 1.0  # the daemon looks once a second at what is due
 
 
@@ -17,6 +18,11 @@ class Every:
     """Due each time that so many seconds have passed since the last run began."""
 
     seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Never:
+    """Not due at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +41,16 @@ def parse_schedule(value: object) -> Every | Cron:
     except ValueError as error:
         raise ValueError('is not an interval or a cron expression. Try "5m" or "*/5 * * * *".') from error
     return Every(parse_duration(value, _LEAST_INTERVAL_SECONDS))
+
+
+def parse_schedule_or_never(value: object) -> Every | Cron | Never:
+    """Return when something is due that may be switched off. Raises ValueError where it is nothing of that."""
+    if value in ("never", "off") or value is False:  # `off` is a truth value to YAML 1.1
+        return Never()
+    try:
+        return parse_schedule(value)
+    except ValueError as error:
+        raise ValueError(str(error).replace("interval or a cron expression. Try", _OR_NEVER)) from error
 
 
 def parse_cron(value: object) -> Cron:

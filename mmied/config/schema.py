@@ -7,7 +7,7 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, ValidationInfo
 
-from mmied.config.schedule import Cron, Every, parse_cron, parse_schedule
+from mmied.config.schedule import Cron, Every, Never, parse_cron, parse_schedule, parse_schedule_or_never
 from mmied.config.units import parse_duration, parse_size
 from mmied.config.values import (
     Address,
@@ -113,6 +113,7 @@ class ScheduleKeys(Section):
 
     profile: Annotated[Every | Cron, PlainValidator(parse_schedule)] | None = None
     cron: Annotated[Cron, PlainValidator(parse_cron)] | None = None
+    inspect: Annotated[Every | Cron | Never, PlainValidator(parse_schedule_or_never)] | None = None
 
     def resolve(self, otherwise: Every | Cron) -> Every | Cron:
         return self.profile or self.cron or otherwise
@@ -140,6 +141,13 @@ class Admission(Section):
     gpu_utilization: Ratio = 0.20
     gpu_memory_free_bytes: SizeOrNone = Field(2_000_000_000, alias="gpu_memory_free")
     force_after: Annotated[int, PlainValidator(whole(1, 1_000_000))] | None = None
+
+
+class Artifacts(Section):
+    """How long the files of inspections are kept, and how large they may become together."""
+
+    retention_seconds: Duration = Field(14 * 86_400.0, alias="retention")
+    max_size_bytes: Size = Field(1_000_000_000, alias="max_size")
 
 
 class Hardware(Section):
@@ -228,4 +236,5 @@ class ConfigKeys(Section):
     budget: Budget = Budget()
     admission: Admission = Admission()
     hardware: Hardware = Hardware()
+    artifacts: Artifacts = Artifacts()
     models: tuple[ModelKeys, ...] = ()

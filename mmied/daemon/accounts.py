@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from mmied.config import Config, Model
 from mmied.daemon import budget, schedule
 from mmied.daemon.funds import Funds
-from mmied.daemon.jobs import device_of
+from mmied.daemon.jobs import Kind, device_of
 from mmied.daemon.standing import Standing
 from mmied.history.store import Store
 from mmied.records import Run
@@ -22,7 +22,21 @@ def expected_demand(config: Config, *, now: float) -> float:
     costs = [
         (_first_cpu_cost(model, config), schedule.interval_seconds(model.schedule, now)) for model in config.models
     ]
+    costs += _first_inspect_costs(config, now)
     return budget.demand_ratio(costs_and_intervals=costs, rate=_cpu_rate(config), idle=budget.DAEMON_CPUS)
+
+
+def expected_inspect_demand(config: Config, *, now: float) -> float:
+    """Return what inspections alone will ask of the CPU budget."""
+    return budget.demand_ratio(costs_and_intervals=_first_inspect_costs(config, now), rate=_cpu_rate(config))
+
+
+def _first_inspect_costs(config: Config, now: float) -> list[tuple[float, float]]:
+    return [
+        (_first_inspect_cost(model), schedule.interval_seconds(model.inspect, now))
+        for model in config.models
+        if model.inspect is not None
+    ]
 
 
 def _cpu_rate(config: Config) -> float:
@@ -35,6 +49,10 @@ def _first_cpu_cost(model: Model, config: Config) -> float:
         scenario_seconds=config.budget.scenario_seconds,
         threads=model.spec.threads or os.cpu_count() or 1,
     )
+
+
+def _first_inspect_cost(model: Model) -> float:
+    return budget.expected_inspect_cpu_seconds(threads=model.spec.threads or os.cpu_count() or 1)
 
 
 def _never_ran(standing: Standing, *, since: float) -> bool:
@@ -69,8 +87,15 @@ class Accounts:
         lately = now - LATELY_SECONDS
         self._cpu: budget.Bucket = budget.open_bucket(
             rate=_cpu_rate(config),
-            round_seconds=sum(self.cpu_cost(model, standings) for model in config.models),
-            first_seconds=sum(self.cpu_cost(model, standings) for model in config.models if model.name in without),
+            round_seconds=sum(self.cpu_cost(model, standings) for model in config.models)
+            + sum(self.cpu_cost(model, standings, "inspect") for model in config.models if model.inspect is not None),
+            first_seconds=sum(self.cpu_cost(model, standings) for model in config.models if model.name in without)
+            + sum(
+                self.cpu_cost(model, standings, "inspect")
+                for model in config.models
+                # Once, not after each hour without one: it is many times as long from one to the next.
+                if model.inspect is not None and standings.get(model.name, Standing()).inspections.last_run is None
+            ),
             spent_seconds=store.cpu_seconds_since(lately),
             monotonic=monotonic,
             before=before._cpu if before is not None else None,
@@ -98,18 +123,25 @@ class Accounts:
                 found.setdefault(device_of(model.spec.device), []).append(model)
         return found
 
-    def cpu_cost(self, model: Model, standings: Standings) -> float:
+    def cpu_cost(self, model: Model, standings: Standings, kind: Kind = "profile") -> float:
         """Return the CPU seconds that a run of `model` is expected to take."""
-        last = standings.get(model.name, Standing()).last_run
+        standing = standings.get(model.name, Standing())
+        if kind == "inspect":
+            last = standing.inspections.last_run
+            return _first_inspect_cost(model) if last is None or last.cpu_seconds is None else last.cpu_seconds
+        last = standing.last_run
         if last is not None and last.cpu_seconds is not None and len(last.results) == len(model.workloads):
             return last.cpu_seconds
         return _first_cpu_cost(model, self._config)
 
-    def gpu_cost(self, model: Model, standings: Standings) -> float:
+    def gpu_cost(self, model: Model, standings: Standings, kind: Kind = "profile") -> float:
         """Return the seconds for which a run of `model` is expected to use its GPU."""
-        last = standings.get(model.name, Standing()).last_run
+        standing = standings.get(model.name, Standing())
+        last = standing.inspections.last_run if kind == "inspect" else standing.last_run
         if last is not None and last.gpu_seconds is not None:
             return last.gpu_seconds
+        if kind == "inspect":
+            return budget.INSPECT_SECONDS
         return budget.expected_gpu_seconds(
             scenarios=len(model.workloads), scenario_seconds=self._config.budget.scenario_seconds
         )
@@ -130,15 +162,16 @@ class Accounts:
         if bucket is not None:
             bucket.spend(run.gpu_seconds or 0.0)
 
-    def poverty(self, model: Model, standings: Standings) -> str | None:
+    def poverty(self, model: Model, standings: Standings, kind: Kind = "profile") -> str | None:
         """Return why a run of `model` cannot be afforded now, or None when it can."""
-        asked = [(self._cpu, self.cpu_cost(model, standings), "CPU", "cpu_ratio")]
+        asked = [(self._cpu, self.cpu_cost(model, standings, kind), "CPU", "cpu_ratio")]
         if (bucket := self._gpus.get(device_of(model.spec.device))) is not None:
-            asked.append((bucket, self.gpu_cost(model, standings), "GPU", "gpu_ratio"))
+            asked.append((bucket, self.gpu_cost(model, standings, kind), "GPU", "gpu_ratio"))
+        what = "an inspection" if kind == "inspect" else "the run"
         for bucket, cost, resource, key in asked:
             if not bucket.affords(cost):
                 return (
-                    f"the run costs about {cost:.0f} s of {resource} time, the budget holds "
+                    f"{what} costs about {cost:.0f} s of {resource} time, the budget holds "
                     f"{max(bucket.level, 0.0):.0f} s; enough in {bucket.seconds_until(cost) / 60:.0f} min, "
                     f"or with a larger `budget.{key}`"
                 )
@@ -149,6 +182,8 @@ class Accounts:
         models = self._config.models
         intervals = {model.name: schedule.interval_seconds(model.schedule, now) for model in models}
         cpu = [(self.cpu_cost(model, standings), intervals[model.name]) for model in models]
+        inspected = [(model, schedule.interval_seconds(model.inspect, now)) for model in models if model.inspect]
+        cpu += [(self.cpu_cost(model, standings, "inspect"), interval) for model, interval in inspected]
         cpu_funds = Funds(
             rate=self._cpu.rate,
             tokens_seconds=self._cpu.level,
@@ -158,6 +193,11 @@ class Accounts:
             return cpu_funds, None
         gpu = [
             (self.gpu_cost(model, standings), intervals[model.name]) for model in models if model.spec.device != "cpu"
+        ]
+        gpu += [
+            (self.gpu_cost(model, standings, "inspect"), interval)
+            for model, interval in inspected
+            if model.spec.device != "cpu"
         ]
         rate = sum(bucket.rate for bucket in self._gpus.values())
         return cpu_funds, Funds(

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 IMPORT_SECONDS = 3.0  # what a worker takes to start, load torch and open a small model
+INSPECT_SECONDS = 10.0  # of the deep passes together, on a small model
 DAEMON_CPUS = 0.005  # what the daemon itself uses while idle; measured by benchmarks/overhead.py
 
 
@@ -60,6 +61,11 @@ def expected_cpu_seconds(*, scenarios: int, scenario_seconds: float, threads: in
     The guess is for a small model, which does not use up its time; a large one shows what it costs the first time.
     """
     return IMPORT_SECONDS + scenarios * min(scenario_seconds, 2.0) * threads
+
+
+def expected_inspect_cpu_seconds(*, threads: int) -> float:
+    """Return what an inspection will cost in CPU time, before there was one."""
+    return IMPORT_SECONDS + INSPECT_SECONDS * threads
 
 
 def demand_ratio(*, costs_and_intervals: list[tuple[float, float]], rate: float, idle: float = 0.0) -> float:

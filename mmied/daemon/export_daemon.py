@@ -21,7 +21,8 @@ def daemon_samples(view: View) -> Iterator[Sample]:
     yield Sample("mmied_config_reload_failures_total", (), view.tally.reload_failures)
     for level in LEVELS:
         yield Sample("mmied_log_messages_total", (level,), view.log_messages.get(level, 0))
-    yield Sample("mmied_scheduler_jobs", (), len(view.plans))
+    jobs = sum(1 + (plan.inspection is not None) for plan in view.plans.values())
+    yield Sample("mmied_scheduler_jobs", (), jobs)
     if view.lag_seconds is not None:
         yield Sample("mmied_scheduler_lag_seconds", (), view.lag_seconds)
     yield Sample("mmied_overhead_cpu_seconds_total", ("daemon",), view.daemon_cpu_seconds)

@@ -53,6 +53,8 @@ def _model(model: Model, standing: Standing, plan: Plan, view: View) -> Iterator
         yield Sample("mmied_model_parameters", (name,), run.parameters)
     if run.artifact_bytes is not None:
         yield Sample("mmied_model_artifact_size_bytes", (name,), run.artifact_bytes)
+    if run.drift_ratio is not None and fresh(run, plan, view.at):
+        yield Sample("mmied_output_drift_ratio", (name,), run.drift_ratio)
     if run.load_seconds is not None and fresh(run, plan, view.at):
         yield Sample("mmied_profile_load_seconds", (name,), run.load_seconds)
 

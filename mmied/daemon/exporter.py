@@ -18,6 +18,7 @@ from prometheus_client.samples import Exemplar
 from mmied import catalog
 from mmied.daemon.export_daemon import daemon_samples
 from mmied.daemon.export_hardware import hardware_samples
+from mmied.daemon.export_inspection import inspection_samples
 from mmied.daemon.export_profile import profile_samples
 from mmied.daemon.exposition import BOUNDS, render
 from mmied.daemon.samples import Distribution, Quantiles, Sample
@@ -25,7 +26,12 @@ from mmied.daemon.view import View
 
 log = logging.getLogger(__name__)
 
-PARTS: tuple[Callable[[View], Iterable[Sample]], ...] = (daemon_samples, profile_samples, hardware_samples)
+PARTS: tuple[Callable[[View], Iterable[Sample]], ...] = (
+    daemon_samples,
+    profile_samples,
+    inspection_samples,
+    hardware_samples,
+)
 
 
 class Exporter(Collector):

@@ -1,4 +1,4 @@
-"""What has to be done now and then beside the runs: sample the hardware, keep a minute's sample, prune the history."""
+"""What has to be done now and then beside the runs: sample the hardware, keep a minute's sample, prune what is kept."""
 
 import ctypes
 import logging
@@ -7,6 +7,7 @@ import time
 
 from mmied.daemon.hardware import Sampler
 from mmied.errors import HistoryError
+from mmied.history.artifacts import Artifacts
 from mmied.history.store import Store
 
 log = logging.getLogger(__name__)
@@ -36,7 +37,9 @@ def give_memory_back() -> None:
         trim(0)
 
 
-def keep_house(*, sampler: Sampler, store: Store, interval_seconds: float, stop: threading.Event) -> None:
+def keep_house(
+    *, sampler: Sampler, store: Store, artifacts: Artifacts, interval_seconds: float, stop: threading.Event
+) -> None:
     """Do so until `stop`: the body of a thread. What goes wrong is logged and tried again the next time."""
     kept_at = pruned_at = float("-inf")
     while not stop.is_set():
@@ -49,6 +52,7 @@ def keep_house(*, sampler: Sampler, store: Store, interval_seconds: float, stop:
                 store.record_hardware(sample)
             if began - pruned_at >= PRUNE_SECONDS:
                 pruned_at = began
+                log.info("artifacts_pruned", extra={"inspections": artifacts.prune(time.time())})
                 rows = store.prune(time.time())
                 log.info("history_pruned", extra={"rows": rows})
         except HistoryError as error:

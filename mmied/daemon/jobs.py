@@ -1,24 +1,45 @@
 """Make jobs of the configuration, and the records of runs that no worker came to write."""
 
 import uuid
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Literal
 
 from mmied.config import Config, Model
 from mmied.daemon.admission import Refusal
 from mmied.daemon.outcome import Limits
-from mmied.records import Job, Run, WorkloadResult
+from mmied.records import Golden, Job, Run, WorkloadResult
+
+Kind = Literal["profile", "inspect"]
+# The worker's module by kind of job.
+WORKERS: Mapping[Kind, tuple[str, ...]] = {
+    "profile": ("mmied.bench.worker",),
+    "inspect": ("mmied.bench.inspect_worker",),
+}
 
 
-def make_job(model: Model, config: Config, *, run_id: str, last: Run | None) -> Job:
-    """Return the job that profiles `model`; digests that its `last` success took spare hashing the files again."""
+def make_job(
+    model: Model,
+    config: Config,
+    *,
+    run_id: str,
+    last: Run | None,
+    kind: Kind = "profile",
+    golden: Golden | None = None,
+) -> Job:
+    """Return the job that profiles or inspects `model`; an inspection looks at its first workload.
+
+    Digests that its `last` success took spare hashing the files again. Outputs are held against `golden`.
+    """
     return Job(
         run_id=run_id,
-        kind="profile",
+        kind=kind,
         model=model.spec,
-        workloads=model.workloads,
+        workloads=model.workloads if kind == "profile" else model.workloads[:1],
         scenario_seconds=config.budget.scenario_seconds,
         memory_bytes=config.budget.worker_memory_bytes,
         known_digests=last.digests if last is not None else {},
+        golden=golden,
     )
 
 
@@ -42,13 +63,13 @@ def device_of(name: str) -> str:
     return "cuda:0" if name == "cuda" else name
 
 
-def refused_run(model: Model, against: Refusal, *, host: str, now: float) -> Run:
+def refused_run(model: Model, against: Refusal, *, host: str, now: float, kind: Kind = "profile") -> Run:
     """Return the record of a planned run that was not started."""
     return Run(
         run_id=new_run_id(now),
         host=host,
         model=model.name,
-        kind="profile",
+        kind=kind,
         device=model.spec.device,
         started_at=now,
         ended_at=now,
@@ -56,7 +77,8 @@ def refused_run(model: Model, against: Refusal, *, host: str, now: float) -> Run
         reason=against.reason,
         message=against.message,
         results=tuple(
-            WorkloadResult(workload=workload, outcome="refused", reason=against.reason) for workload in model.workloads
+            WorkloadResult(workload=workload, outcome="refused", reason=against.reason)
+            for workload in (model.workloads if kind == "profile" else ())
         ),
     )
 
@@ -77,6 +99,6 @@ def stillborn_run(job: Job, error: Exception, *, host: str, started_at: float) -
         message=message,
         results=tuple(
             WorkloadResult(workload=workload, outcome="failed", reason="internal", message=message)
-            for workload in job.workloads
+            for workload in (() if job.kind == "inspect" else job.workloads)
         ),
     )

@@ -63,8 +63,8 @@ def _read(path: Path) -> Run | None:
 
 
 def _with_every_scenario(run: Run, job: Job) -> Run:
-    """Return the run with the scenarios that it did not come to: they went wrong as it did."""
-    if run.outcome in ("succeeded", "refused"):
+    """Return the run with the scenarios that it did not come to: they went wrong as it did. An inspection has none."""
+    if run.outcome in ("succeeded", "refused") or run.kind == "inspect":
         return run
     reached = {result.workload.scenario for result in run.results}
     lost = (
@@ -81,7 +81,7 @@ def _gpu_seconds(run: Run, end: End) -> float:
         (result.first_call_seconds or 0.0) + (result.warmup_seconds or 0.0) + (result.measure_seconds or 0.0)
         for result in run.results
     ]
-    return sum(told) if run.outcome == "succeeded" else end.seconds
+    return sum(told) if run.outcome == "succeeded" and told else end.seconds
 
 
 def _unfinished(job: Job, part: Run | None, end: End | None, limits: Limits | None, started_at: float) -> Run:

@@ -1,15 +1,15 @@
 """Decide which due run to start on a free device, and which to put off for how long."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from mmied.config import Config, Model
+from mmied.config import Config, Cron, Every, Model
 from mmied.daemon import schedule
 from mmied.daemon.accounts import Accounts
 from mmied.daemon.admission import Pressure, Refusal, refusal
-from mmied.daemon.jobs import device_of
-from mmied.daemon.standing import Standing
+from mmied.daemon.jobs import Kind, device_of
+from mmied.daemon.standing import Attempts, Standing
 from mmied.records import HardwareSample
 
 MEMORY_MARGIN_BYTES = 512 << 20  # an interpreter with torch, before any model
@@ -37,6 +37,7 @@ class Start:
     model: Model
     forced: bool
     lag_seconds: float
+    kind: Kind = "profile"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +46,26 @@ class PutOff:
 
     model: Model
     against: Refusal
+    kind: Kind = "profile"
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """What may be due of a model: one kind of job, its own schedule, and how it went so far."""
+
+    model: Model
+    kind: Kind
+    schedule: Every | Cron
+    attempts: Attempts
+
+    @property
+    def key(self) -> tuple[Kind, str]:
+        return self.kind, self.model.name
 
 
 @dataclass(slots=True)
 class Wait:
-    """What a model waits for; `until` is on the monotonic clock."""
+    """What a job of a model waits for; `until` is on the monotonic clock."""
 
     until: float
     why: str
@@ -61,39 +77,49 @@ class Planner:
 
     def __init__(self, host: str) -> None:
         self._host = host
-        self._waits: dict[str, Wait] = {}
-        self._urgent: set[str] = set()
+        self._waits: dict[tuple[Kind, str], Wait] = {}
+        self._urgent: set[tuple[Kind, str]] = set()
+        self._uninspected_since: dict[str, float] = {}  # Unix time at which a first inspection could have begun
 
-    def hurry(self, name: str) -> None:
-        """Have a model profiled at once."""
-        self._waits.pop(name, None)
-        self._urgent.add(name)
+    def hurry(self, name: str, kinds: Sequence[Kind] = ("profile", "inspect")) -> None:
+        """Have jobs of a model done at once; an inspection comes after its profile run."""
+        for kind in kinds:
+            self._waits.pop((kind, name), None)
+            self._urgent.add((kind, name))
 
-    def hold(self, name: str, *, until: float, why: str) -> None:
+    def hold(self, name: str, *, until: float, why: str, kind: Kind = "profile") -> None:
         """Let a model wait until `until` on the monotonic clock."""
-        self._waits[name] = Wait(until, why)
+        self._waits[kind, name] = Wait(until, why)
 
     def forgive(self, names: Collection[str]) -> None:
         """Forget what models wait for; those not in `names` altogether."""
         self._waits.clear()
-        self._urgent &= set(names)
+        self._urgent = {(kind, name) for kind, name in self._urgent if name in names}
+        self._uninspected_since = {name: at for name, at in self._uninspected_since.items() if name in names}
 
-    def next_run_at(self, model: Model, standing: Standing, *, now: float, monotonic: float) -> float | None:
-        """Return the Unix time of the next try, or None for a model in quarantine."""
-        if standing.quarantined:
+    def next_run_at(
+        self, model: Model, standing: Standing, *, now: float, monotonic: float, kind: Kind = "profile"
+    ) -> float | None:
+        """Return the Unix time of the next try.
+
+        None for a model in quarantine, and for an inspection that is not wanted or waits for a run to succeed.
+        """
+        task = next((task for task in _tasks(model, standing) if task.kind == kind), None)
+        if task is None or task.attempts.quarantined or (kind == "inspect" and not self._may_inspect(model, standing)):
             return None
-        due = now if model.name in self._urgent else self._due_at(model, standing, now)
-        wait = self.wait(model.name, monotonic)
+        due = now if task.key in self._urgent else self._due_at(task, now)
+        wait = self.wait(model.name, monotonic, kind)
         return due if wait is None else max(due, now + wait.until - monotonic)
 
-    def wait(self, name: str, monotonic: float) -> Wait | None:
+    def wait(self, name: str, monotonic: float, kind: Kind = "profile") -> Wait | None:
         """Return what a model waits for now, if anything."""
-        wait = self._waits.get(name)
+        wait = self._waits.get((kind, name))
         return wait if wait is not None and wait.until > monotonic else None
 
-    def why(self, name: str) -> str:
+    def why(self, name: str, kind: Kind = "profile") -> str:
         """Return what a model was last told to wait for."""
-        return self._waits[name].why if name in self._waits else "it is not known why"
+        key = (kind, name)
+        return self._waits[key].why if key in self._waits else "it is not known why"
 
     def decide(self, moment: Moment) -> list[Start | PutOff]:
         """Return what to do now: at most one start for each free device."""
@@ -105,85 +131,120 @@ class Planner:
 
     def _decide_for(self, device: str, moment: Moment) -> list[Start | PutOff]:
         actions: list[Start | PutOff] = []
-        due: list[tuple[bool, float, Model]] = []
+        due: list[tuple[int, float, _Task]] = []
         for model in moment.config.models:
             standing = moment.standings[model.name]
-            if device_of(model.spec.device) != device or standing.quarantined:
+            if device_of(model.spec.device) != device:
                 continue
-            actions += self._misfire(model, standing, moment.now)
-            late = moment.now - self._due_at(model, standing, moment.now)
-            urgent = model.name in self._urgent
-            if late >= 0 or urgent:
-                interval = schedule.interval_seconds(model.schedule, moment.now)
-                due.append((urgent, float("inf") if standing.last_run is None else late / interval, model))
-        # Changed files first, then those never run, then whoever is late by the most of its intervals.
-        for urgent, _, model in sorted(due, key=lambda row: row[:2], reverse=True):
-            standing = moment.standings[model.name]
-            wait = self.wait(model.name, moment.monotonic)
-            poverty = moment.accounts.poverty(model, moment.standings)
+            for task in _tasks(model, standing):
+                if task.attempts.quarantined or (task.kind == "inspect" and not self._may_inspect(model, standing)):
+                    continue
+                actions += self._misfire(task, moment.now)
+                late = moment.now - self._due_at(task, moment.now)
+                if late >= 0 or task.key in self._urgent:
+                    due.append((*self._rank(task, late, moment.now), task))
+        for _, _, task in sorted(due, key=lambda row: row[:2], reverse=True):
+            wait = self.wait(task.model.name, moment.monotonic, task.kind)
+            poverty = moment.accounts.poverty(task.model, moment.standings, task.kind)
             if poverty is not None:
                 if wait is None:
-                    actions.append(self._put_off(model, standing, Refusal("budget", poverty), moment))
+                    actions.append(self._put_off(task, Refusal("budget", poverty), moment))
                 break  # those that come after it must not eat what it saves up for
             if wait is not None and not wait.saving:
                 continue
             if moment.pressure is None and moment.sample is not None:
                 break  # look at the host a little longer
-            against = self._against(model, standing, moment)
-            forced = against is not None and self._may_force(standing, moment.config)
+            against = self._against(task, moment)
+            forced = against is not None and self._may_force(task, moment.config)
             if against is not None and not forced:
-                actions.append(self._put_off(model, standing, against, moment))
+                actions.append(self._put_off(task, against, moment))
                 continue
-            late = 0.0 if urgent else moment.now - self._due_at(model, standing, moment.now)
-            self._urgent.discard(model.name)
-            self._waits.pop(model.name, None)
-            actions.append(Start(model, forced, max(0.0, late)))
+            late = 0.0 if task.key in self._urgent else moment.now - self._due_at(task, moment.now)
+            self._urgent.discard(task.key)
+            self._waits.pop(task.key, None)
+            if task.kind == "inspect":
+                self._uninspected_since.pop(task.model.name, None)
+            actions.append(Start(task.model, forced, max(0.0, late), task.kind))
             break
         return actions
 
-    def _due_at(self, model: Model, standing: Standing, now: float) -> float:
-        last = standing.last_run
+    def _may_inspect(self, model: Model, standing: Standing) -> bool:
+        """Tell whether a model can be looked into: its last run came to a good end, and none is asked for at once."""
+        asked = ("profile", model.name) in self._urgent
+        return standing.last_success is not None and standing.failures == 0 and not (standing.quarantined or asked)
+
+    def _rank(self, task: _Task, late: float, now: float) -> tuple[int, float]:
+        """Return what sorts due tasks, the highest first.
+
+        Changed files first, then models never run, then whoever is late by the most of its intervals. Inspections
+        come behind all of these until they are late by a whole interval, and go first then: where the budget is
+        overdrawn, so that something is always due, they would never have their turn otherwise.
+        """
+        urgent = task.key in self._urgent
+        if task.kind == "inspect" and task.attempts.last_run is None:
+            late = now - self._uninspected_since.setdefault(task.model.name, now)
+        lateness = late / schedule.interval_seconds(task.schedule, now)
+        if task.kind == "inspect":
+            return (1, float("inf")) if lateness >= 1 else (0, float(urgent))
+        return (2, 0.0) if urgent else (1, float("inf") if task.attempts.last_run is None else lateness)
+
+    def _due_at(self, task: _Task, now: float) -> float:
+        last = task.attempts.last_run
         return schedule.next_run_at(
-            model.schedule,
-            key=f"{self._host}/{model.name}",
+            task.schedule,
+            key=self._key(task),
             now=now,
             last_run_at=last.started_at if last is not None else None,
-            failures=standing.failures,
+            failures=task.attempts.failures,
         )
 
-    def _misfire(self, model: Model, standing: Standing, now: float) -> list[Start | PutOff]:
-        last = standing.last_run.started_at if standing.last_run is not None else None
-        lost = schedule.missed_at(model.schedule, now=now, last_run_at=last, failures=standing.failures)
-        told = standing.last_attempt
+    def _key(self, task: _Task) -> str:
+        """Return what splays a task over its interval."""
+        return f"{self._host}/{task.model.name}" + ("/inspect" if task.kind == "inspect" else "")
+
+    def _misfire(self, task: _Task, now: float) -> list[Start | PutOff]:
+        attempts = task.attempts
+        last = attempts.last_run.started_at if attempts.last_run is not None else None
+        lost = schedule.missed_at(task.schedule, now=now, last_run_at=last, failures=attempts.failures)
+        told = attempts.last_attempt
         # It is the first that is told once it is missed: whatever was tried since then came after it was.
         if lost is None or (told is not None and told.started_at > lost + schedule.MISFIRE_GRACE_SECONDS):
             return []
         when = datetime.fromtimestamp(lost, UTC)
-        return [PutOff(model, Refusal("misfire", f"the run of {when:%Y-%m-%d %H:%M} UTC was missed"))]
+        against = Refusal("misfire", f"the run of {when:%Y-%m-%d %H:%M} UTC was missed")
+        return [PutOff(task.model, against, task.kind)]
 
-    def _may_force(self, standing: Standing, config: Config) -> bool:
+    def _may_force(self, task: _Task, config: Config) -> bool:
         after = config.admission.force_after
-        return after is not None and standing.turned_away >= after
+        return after is not None and task.attempts.turned_away >= after
 
-    def _against(self, model: Model, standing: Standing, moment: Moment) -> Refusal | None:
-        last = standing.last_success
-        needed = MEMORY_MARGIN_BYTES + 2 * moment.artifact_bytes.get(model.name, 0)
+    def _against(self, task: _Task, moment: Moment) -> Refusal | None:
+        name = task.model.name
+        last = task.attempts.last_success or moment.standings[name].last_success
+        needed = MEMORY_MARGIN_BYTES + 2 * moment.artifact_bytes.get(name, 0)
         if last is not None and last.worker_peak_bytes is not None:
             needed = last.worker_peak_bytes
         return refusal(
             limits=moment.config.admission,
             sample=moment.sample,
             pressure=moment.pressure,
-            device=device_of(model.spec.device),
+            device=device_of(task.model.spec.device),
             memory_needed_bytes=needed,
         )
 
-    def _put_off(self, model: Model, standing: Standing, against: Refusal, moment: Moment) -> PutOff:
+    def _put_off(self, task: _Task, against: Refusal, moment: Moment) -> PutOff:
         seconds = schedule.retry_seconds(
-            refusals=standing.refusals + 1,
-            interval=schedule.interval_seconds(model.schedule, moment.now),
-            key=f"{self._host}/{model.name}",
+            refusals=task.attempts.refusals + 1,
+            interval=schedule.interval_seconds(task.schedule, moment.now),
+            key=self._key(task),
         )
         saving = against.reason == "budget"
-        self._waits[model.name] = Wait(moment.monotonic + seconds, against.message, saving)
-        return PutOff(model, against)
+        self._waits[task.key] = Wait(moment.monotonic + seconds, against.message, saving)
+        return PutOff(task.model, against, task.kind)
+
+
+def _tasks(model: Model, standing: Standing) -> list[_Task]:
+    tasks = [_Task(model, "profile", model.schedule, standing)]
+    if model.inspect is not None:
+        tasks.append(_Task(model, "inspect", model.inspect, standing.inspections))
+    return tasks

@@ -4,8 +4,10 @@ from collections.abc import Iterable
 
 from mmied.daemon.standing import Standing, fold
 from mmied.history.store import Store
+from mmied.records import Run
 
-FOLDED_RUNS = 100  # the newest of a model: enough to count its failures and refusals in a row
+FOLDED_RUNS = 100  # the newest of a model and a kind: enough to count its failures and refusals in a row
+KINDS = ("profile", "inspect")
 EVENTS = 1000  # the newest, to find the last reload among: a deployment changes all models' files at once
 
 
@@ -18,9 +20,13 @@ def recall(store: Store, names: Iterable[str]) -> dict[str, Standing]:
 
 
 def _recall(store: Store, name: str, reloaded_at: float) -> Standing:
-    runs = store.last_runs(name, limit=FOLDED_RUNS)
-    success = store.latest_success(name)
-    if success is not None and all(run.run_id != success.run_id for run in runs):
-        runs = (*runs, success)  # it lies behind many failures or refusals
+    runs: list[Run] = []
+    for kind in KINDS:
+        newest = store.last_runs(name, limit=FOLDED_RUNS, kind=kind)
+        success = store.latest_success(name, kind)
+        runs += newest
+        if success is not None and all(run.run_id != success.run_id for run in newest):
+            runs.append(success)  # it lies behind many failures or refusals
+    runs.sort(key=lambda run: (run.started_at, run.run_id))
     changed_at = [event.at for event in store.events(model=name, limit=20) if event.kind == "model_changed"]
-    return fold(reversed(runs), max([reloaded_at, *changed_at]))
+    return fold(runs, max([reloaded_at, *changed_at]))

@@ -72,6 +72,8 @@ class Recorder:
 
     def with_pooled_quantiles(self, run: Run) -> Run:
         """Return the run with quantiles that its own samples do not support had from earlier runs beside its own."""
+        if run.kind != "profile":
+            return run
         return replace(run, results=tuple(self._pooled(run, result) for result in run.results))
 
     def _pooled(self, run: Run, result: WorkloadResult) -> WorkloadResult:

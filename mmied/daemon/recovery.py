@@ -3,6 +3,7 @@
 import logging
 import shutil
 from collections.abc import Collection
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -11,6 +12,7 @@ from mmied.codec import from_json, to_json
 from mmied.daemon.launch import RUN_MARK
 from mmied.daemon.outcome import account_for
 from mmied.errors import MmiedError
+from mmied.history.artifacts import Artifacts
 from mmied.history.store import Store
 from mmied.records import Job, JournalEntry, Run
 
@@ -19,25 +21,41 @@ log = logging.getLogger(__name__)
 RECORD_FILE = "record.json"  # a finished run that waits for a history that can be written
 
 
-def recover_runs(store: Store, folder: Path) -> list[Run]:
+def recover_runs(store: Store, folder: Path, artifacts: Artifacts) -> list[Run]:
     """Record what the last life of the daemon left behind in `folder`, a folder a run; return the runs recorded.
 
-    Workers that are still alive are killed: nobody would read what they write.
+    Workers that are still alive are killed: nobody would read what they write. What inspections left goes to
+    `artifacts`.
     """
     entries = store.unfinished()
     _kill_workers({entry.run_id for entry in entries} | {path.name for path in folder.glob("*")})
     recovered = []
     for entry in entries:
         run = _read_record(folder / entry.run_id) or _account(entry, folder / entry.run_id, store.host)
+        run = keep_artifacts(run, folder / entry.run_id, artifacts)
         store.record(run)
         log.warning("run_recovered", extra={"run_id": run.run_id, "model": run.model, "outcome": run.outcome})
         recovered.append(run)
     for path in folder.glob("*"):
         run_left = _read_record(path)
         if run_left is not None:
-            store.record(run_left)  # does nothing when it was recorded before
+            # Recording does nothing when it was recorded before.
+            store.record(keep_artifacts(run_left, path, artifacts))
         shutil.rmtree(path, ignore_errors=True)
+    artifacts.clear_unfinished()
     return recovered
+
+
+def keep_artifacts(run: Run, folder: Path, artifacts: Artifacts) -> Run:
+    """Move what an inspection left in its `folder` to where it is kept; return the run with what that is."""
+    if run.kind != "inspect" or run.findings is None:
+        return run
+    try:
+        kept = artifacts.keep(run.run_id, run.model, folder)
+    except OSError as error:
+        log.error("artifacts_not_kept", extra={"run_id": run.run_id, "error": str(error)})
+        kept = {}
+    return replace(run, findings=replace(run.findings, artifacts=kept))
 
 
 def keep_for_later(run: Run, folder: Path) -> None:

@@ -10,23 +10,24 @@ from pathlib import Path
 
 import psutil
 
-from mmied.config import Config, Model
+from mmied.config import Config, Cron, Every, Model
 from mmied.daemon.accounts import Accounts
 from mmied.daemon.hardware import Sampler
-from mmied.daemon.jobs import device_of, make_job, new_run_id, refused_run, stillborn_run, worker_limits
+from mmied.daemon.jobs import WORKERS, Kind, device_of, make_job, new_run_id, refused_run, stillborn_run, worker_limits
 from mmied.daemon.launch import run_job
 from mmied.daemon.planner import Moment, Planner, PutOff, Start
 from mmied.daemon.quiet import QuietPressure
 from mmied.daemon.recall import recall
 from mmied.daemon.recorder import Recorder
-from mmied.daemon.recovery import recover_runs
+from mmied.daemon.recovery import keep_artifacts, recover_runs
 from mmied.daemon.reloading import needs_restart, with_restart_bound
 from mmied.daemon.standing import Standing, advance, release
 from mmied.daemon.surroundings import Surroundings
 from mmied.daemon.tally import Tally
-from mmied.daemon.view import View, make_plan, notices_of
+from mmied.daemon.view import Plan, View, make_plan, notices_of
 from mmied.daemon.watch import FileWatch
 from mmied.errors import HistoryError, MmiedError
+from mmied.history.artifacts import Artifacts
 from mmied.history.store import Store
 from mmied.records import Event, Job, JournalEntry, Run
 
@@ -65,10 +66,12 @@ class Service:
         sampler: Sampler,
         surroundings: Surroundings,
         *,
+        artifacts: Artifacts,
         load_config: Callable[[], Config],
     ) -> None:
         """Take up where the history ends. Raises HistoryError when it cannot be read or written."""
         self._config, self._store, self._sampler, self._at = config, store, sampler, surroundings
+        self._artifacts = artifacts
         self._load_config = load_config
         self._now, self._monotonic = surroundings.clock(), surroundings.monotonic()
         self._started_at = self._now
@@ -79,7 +82,7 @@ class Service:
         self._running: dict[str, _Running] = {}  # by device
         self._runs_folder = config.state / "runs"
         self._tally = Tally()
-        for run in recover_runs(store, self._runs_folder):
+        for run in recover_runs(store, self._runs_folder, artifacts):
             self._tally.count(run)
         self._standings = recall(store, (model.name for model in config.models))
         self._accounts = Accounts(config, self._standings, store, now=self._now, monotonic=self._monotonic)
@@ -97,8 +100,13 @@ class Service:
             changed = success is not None and not self._files.still_is(model.name, success.digests)
             if changed:  # while the daemon was down
                 self._release(model.name)
-            if changed or (last is not None and last.orphaned):
+            inspected = standing.inspections.last_run
+            if changed:
                 self._planner.hurry(model.name)
+            elif last is not None and last.orphaned:
+                self._planner.hurry(model.name, ("profile",))
+            elif inspected is not None and inspected.orphaned:
+                self._planner.hurry(model.name, ("inspect",))
 
     def run(self) -> None:
         """Loop until `request_stop`; then end the runs under way and record them."""
@@ -199,6 +207,9 @@ class Service:
                 self._planner.hurry(model.name)
         self._store.max_size_bytes = fresh.history.max_size_bytes
         self._store.retention_seconds = fresh.history.retention_seconds
+        self._artifacts.max_size_bytes = fresh.artifacts.max_size_bytes
+        self._artifacts.retention_seconds = fresh.artifacts.retention_seconds
+        self._artifacts.models = names
         self._accounts = Accounts(
             self._config,
             self._standings,
@@ -245,35 +256,38 @@ class Service:
             match action:
                 case Start():
                     self._start(action)
-                case PutOff(model, against):
-                    run = refused_run(model, against, host=self._at.host, now=self._now)
-                    extra = {"model": model.name, "reason": against.reason, "why": against.message}
+                case PutOff(model, against, kind):
+                    run = refused_run(model, against, host=self._at.host, now=self._now, kind=kind)
+                    extra = {"model": model.name, "kind": kind, "reason": against.reason, "why": against.message}
                     log.info("run_refused", extra=extra)
                     self._take_in(run)
                     # Which scenarios were not run is known from the configuration: no rows for them.
                     self._recorder.add(replace(run, results=()), None, self._monotonic)
 
     def _start(self, start: Start) -> None:
-        model, run_id = start.model, new_run_id(self._now)
+        model, kind, run_id = start.model, start.kind, new_run_id(self._now)
         device = model.spec.device
         try:
+            # Not known is not none: a baseline would be put in the place of another.
+            golden = self._store.golden(model.name) if kind == "profile" else None
             # Before the worker starts: should the daemon die of it, this is known.
             self._store.begin(
-                JournalEntry(run_id=run_id, model=model.name, kind="profile", device=device, started_at=self._now)
+                JournalEntry(run_id=run_id, model=model.name, kind=kind, device=device, started_at=self._now)
             )
         except HistoryError as error:
             log.error("run_not_started", extra={"model": model.name, "error": str(error)})
-            self._planner.hold(model.name, until=self._monotonic + UNWRITABLE_SECONDS, why=str(error))
+            self._planner.hold(model.name, until=self._monotonic + UNWRITABLE_SECONDS, why=str(error), kind=kind)
             return
         self._lag_seconds = start.lag_seconds
         last = self._standings[model.name].last_success
-        job = make_job(model, self._config, run_id=run_id, last=last)
+        job = make_job(model, self._config, run_id=run_id, last=last, kind=kind, golden=golden)
         folder = self._runs_folder / run_id
         thread = threading.Thread(
             target=self._execute, args=(job, folder, self._config, start.forced), name=run_id, daemon=True
         )
         self._running = {**self._running, device_of(device): _Running(job, folder, thread)}
-        log.info("run_started", extra={"model": model.name, "run_id": run_id, "forced": start.forced})
+        extra = {"model": model.name, "kind": kind, "run_id": run_id, "forced": start.forced}
+        log.info("run_started", extra=extra)
         thread.start()
 
     def _execute(self, job: Job, folder: Path, config: Config, forced: bool) -> None:
@@ -289,6 +303,7 @@ class Service:
                 environ=self._at.environ,
                 cache=config.state / "cache",
                 group=self._at.group,
+                worker=WORKERS["inspect" if job.kind == "inspect" else "profile"],
             )
         except Exception as error:
             # A runner that dies without a word would leave its device taken for ever.
@@ -306,9 +321,10 @@ class Service:
             self._accounts.spend(run)
             self._worker_peak_bytes = run.worker_peak_bytes or self._worker_peak_bytes
             well = run.outcome in ("succeeded", "refused")
-            extra = {"model": run.model, "run_id": run.run_id, "outcome": run.outcome, "why": run.message}
+            extra: dict[str, object] = {"model": run.model, "kind": run.kind, "run_id": run.run_id}
+            extra |= {"outcome": run.outcome, "why": run.message}
             log.log(logging.INFO if well else logging.WARNING, "run_ended", extra=extra)
-            run = self._recorder.with_pooled_quantiles(run)
+            run = keep_artifacts(self._recorder.with_pooled_quantiles(run), folder, self._artifacts)
             self._take_in(run)
             self._recorder.add(run, folder, self._monotonic)
 
@@ -319,7 +335,8 @@ class Service:
         if standing is None:
             return  # taken out of the configuration meanwhile
         before = standing.last_success
-        if before is not None and before.revision and run.revision and before.revision != run.revision:
+        changed = before is not None and before.revision and run.revision and before.revision != run.revision
+        if run.kind == "profile" and changed and before is not None and before.revision and run.revision:
             message = f"revision {before.revision[:12]} became {run.revision[:12]}"
             self._recorder.note(Event(at=run.started_at, kind="model_changed", model=run.model, message=message))
         self._standings = {**self._standings, run.model: advance(standing, run)}
@@ -331,17 +348,23 @@ class Service:
         now, monotonic = self._at.clock(), self._at.monotonic()
         config, standings = self._config, self._standings
         cpu, gpu = self._accounts.funds(standings, now)
-        folders = {entry.job.model.name: entry.folder for entry in self._running.values()}
-        plans = {}
-        for model in config.models:
+        folders = {(entry.job.kind, entry.job.model.name): entry.folder for entry in self._running.values()}
+
+        def plan(model: Model, kind: Kind, due: Every | Cron) -> Plan:
             standing = standings.get(model.name, Standing())
-            plans[model.name] = make_plan(
-                model,
+            return make_plan(
+                due,
                 now=now,
-                next_run_at=self._planner.next_run_at(model, standing, now=now, monotonic=monotonic),
-                wait=self._planner.wait(model.name, monotonic),
-                folder=folders.get(model.name),
+                next_run_at=self._planner.next_run_at(model, standing, now=now, monotonic=monotonic, kind=kind),
+                wait=self._planner.wait(model.name, monotonic, kind),
+                folder=folders.get((kind, model.name)),
             )
+
+        plans = {model.name: plan(model, "profile", model.schedule) for model in config.models}
+        for model in config.models:
+            if model.inspect is not None:
+                inspection = plan(model, "inspect", model.inspect)
+                plans[model.name] = replace(plans[model.name], inspection=inspection)
         return View(
             at=now,
             started_at=self._started_at,

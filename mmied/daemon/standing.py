@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from mmied.records import Run, WorkloadResult
 
@@ -18,16 +19,13 @@ class Success:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
-    """Where a model stands. A refused run is an attempt; a run is what was started and came to its own end."""
+class Attempts:
+    """How jobs of one kind went. A refused run is an attempt; a run is what was started and came to its own end."""
 
     last_attempt: Run | None = None
     last_run: Run | None = None
     last_success: Run | None = None
-    successes: Mapping[str, Success] = field(default_factory=dict)  # by scenario
-    last_results: Mapping[str, WorkloadResult] = field(default_factory=dict)  # by scenario, of the last run
     failures: int = 0  # runs in a row
-    scenario_failures: Mapping[str, int] = field(default_factory=dict)
     refusals: int = 0  # in a row
     turned_away: int = 0  # of these, by admission: what `force_after` counts
     orphans: int = 0  # runs since the last success in which the daemon died
@@ -37,18 +35,28 @@ class Standing:
         return self.orphans >= QUARANTINE_AFTER
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing(Attempts):
+    """Where a model stands: how its profiling goes, and apart from it how its inspections do."""
+
+    successes: Mapping[str, Success] = field(default_factory=dict)  # by scenario
+    last_results: Mapping[str, WorkloadResult] = field(default_factory=dict)  # by scenario, of the last run
+    scenario_failures: Mapping[str, int] = field(default_factory=dict)
+    inspections: Attempts = field(default_factory=Attempts)
+
+
+T = TypeVar("T", bound=Attempts)
+
+
 def advance(standing: Standing, run: Run) -> Standing:
     """Return the standing after one more run."""
+    bare = replace(run, results=tuple(_without_samples(result) for result in run.results), golden=None)
+    if run.kind == "inspect":
+        return replace(standing, inspections=_count(standing.inspections, bare))
     if run.kind != "profile":
         return standing
-    bare = replace(run, results=tuple(_without_samples(result) for result in run.results))
     if run.outcome == "refused":
-        return replace(
-            standing,
-            last_attempt=bare,
-            refusals=standing.refusals + 1,
-            turned_away=standing.turned_away + (run.reason in BY_ADMISSION),
-        )
+        return _count(standing, bare)
     failures = dict(standing.scenario_failures)
     successes = dict(standing.successes)
     for result in bare.results:
@@ -58,25 +66,43 @@ def advance(standing: Standing, run: Run) -> Standing:
             successes[name] = Success(run=replace(bare, results=(), log_tail=""), result=result)
         else:
             failures[name] = failures.get(name, 0) + 1
-    succeeded = run.outcome == "succeeded"
     return replace(
-        standing,
-        last_attempt=bare,
-        last_run=bare,
-        last_success=bare if succeeded else standing.last_success,
+        _count(standing, bare),
         successes=successes,
         last_results={result.workload.scenario: result for result in bare.results},
-        failures=0 if succeeded else standing.failures + 1,
         scenario_failures=failures,
+    )
+
+
+def _count(attempts: T, run: Run) -> T:
+    """Return how jobs of a kind went after one more of them."""
+    if run.outcome == "refused":
+        return replace(
+            attempts,
+            last_attempt=run,
+            refusals=attempts.refusals + 1,
+            turned_away=attempts.turned_away + (run.reason in BY_ADMISSION),
+        )
+    succeeded = run.outcome == "succeeded"
+    return replace(
+        attempts,
+        last_attempt=run,
+        last_run=run,
+        last_success=run if succeeded else attempts.last_success,
+        failures=0 if succeeded else attempts.failures + 1,
         refusals=0,
         turned_away=0,
-        orphans=0 if succeeded else standing.orphans + run.orphaned,
+        orphans=0 if succeeded else attempts.orphans + run.orphaned,
     )
 
 
 def release(standing: Standing) -> Standing:
     """Return the standing of a model that gets a fresh start: its file changed, or an operator reloaded."""
-    return replace(standing, failures=0, refusals=0, turned_away=0, orphans=0)
+    return replace(_forgive(standing), inspections=_forgive(standing.inspections))
+
+
+def _forgive(attempts: T) -> T:
+    return replace(attempts, failures=0, refusals=0, turned_away=0, orphans=0)
 
 
 def fold(runs: Iterable[Run], released_at: float = 0.0) -> Standing:

@@ -3,10 +3,10 @@
 from mmied import __version__
 from mmied.config import Config, Model
 from mmied.daemon.export_profile import fresh
-from mmied.daemon.standing import QUARANTINE_AFTER, Standing
+from mmied.daemon.standing import QUARANTINE_AFTER, Attempts, Standing
 from mmied.daemon.view import Plan, View
 from mmied.errors import HistoryError
-from mmied.records import Cost, ModelStatus, ScenarioStatus, State, Status, Workload
+from mmied.records import Cost, InspectionStatus, ModelStatus, ScenarioStatus, State, Status, Workload
 
 
 def make_status(view: View) -> Status:
@@ -80,7 +80,41 @@ def _model(model: Model, standing: Standing, plan: Plan, view: View) -> ModelSta
         scenarios=tuple(_scenario(model, workload, standing, plan, view) for workload in model.workloads),
         reference_seconds=_references(standing),
         phase=plan.phase,
+        inspection=_inspection(standing.inspections, plan.inspection) if plan.inspection is not None else None,
+        drift_ratio=success.drift_ratio if success is not None else None,
     )
+
+
+def _inspection(attempts: Attempts, plan: Plan) -> InspectionStatus:
+    run, success = attempts.last_run, attempts.last_success
+    return InspectionStatus(
+        interval_seconds=plan.interval_seconds,
+        last_run_id=run.run_id if run is not None else None,
+        last_run_at=run.ended_at if run is not None else None,
+        last_success_id=success.run_id if success is not None else None,
+        last_success_at=success.ended_at if success is not None else None,
+        next_run_at=plan.next_run_at,
+        consecutive_failures=attempts.failures,
+        phase=plan.phase,
+        why=_why_of_inspection(attempts, plan),
+    )
+
+
+def _why_of_inspection(attempts: Attempts, plan: Plan) -> str | None:
+    """Return what is to be said of a model's inspections: it changes nothing about how the model is."""
+    run = attempts.last_run
+    if attempts.quarantined:
+        return (
+            f"the daemon died in {QUARANTINE_AFTER} inspections; there are none until the model's file changes or the "
+            "configuration is reloaded (SIGHUP)"
+        )
+    if attempts.failures and run is not None:
+        return f"inspect failed: {run.message}"
+    if attempts.refusals and plan.why is not None:
+        return plan.why
+    if run is not None and run.findings is not None and run.findings.failures:
+        return "; ".join(f"{name}: {why}" for name, why in run.findings.failures.items())
+    return None
 
 
 def _state(standing: Standing, plan: Plan) -> tuple[State, str | None]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mmied.codec import from_json
-from mmied.config import Config, Model
+from mmied.config import Config, Cron, Every
 from mmied.daemon import schedule
 from mmied.daemon.funds import Funds, overdrawn_notice
 from mmied.daemon.hardware import NO_GPU
@@ -25,6 +25,7 @@ class Plan:
     interval_seconds: float
     phase: str | None = None  # of the run under way
     why: str | None = None
+    inspection: "Plan | None" = None  # None: never
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,11 +54,13 @@ class View:
     notices: tuple[str, ...]
 
 
-def make_plan(model: Model, *, now: float, next_run_at: float | None, wait: Wait | None, folder: Path | None) -> Plan:
-    """Return the plan for a model; `folder` is that of its run under way."""
+def make_plan(
+    due: Every | Cron, *, now: float, next_run_at: float | None, wait: Wait | None, folder: Path | None
+) -> Plan:
+    """Return the plan for one kind of job of a model; `folder` is that of its run under way."""
     return Plan(
         next_run_at=next_run_at,
-        interval_seconds=schedule.interval_seconds(model.schedule, now),
+        interval_seconds=schedule.interval_seconds(due, now),
         phase=_phase(folder) if folder is not None else None,
         why=wait.why if wait is not None else None,
     )

@@ -13,6 +13,7 @@ from mmied.history.retention import (
     drop_older,
     drop_oldest,
     drop_unused_environments,
+    drop_unused_goldens,
     find_scope,
 )
 
@@ -48,6 +49,7 @@ def prune_steps(
     if removed:
         with write() as connection:
             drop_unused_environments(connection, scope)
+            drop_unused_goldens(connection, scope)
     if file is not None and (removed or oversize):
         sqlite.shrink(database)
 

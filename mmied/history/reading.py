@@ -8,10 +8,11 @@ from sqlalchemy import ColumnElement, Connection, and_, func, select
 
 from mmied.codec import from_json
 from mmied.history.samples import unpack
-from mmied.history.tables import environments, events, hardware, journal, results, runs, samples
+from mmied.history.tables import environments, events, goldens, hardware, journal, results, runs, samples
 from mmied.records import (
     Environment,
     Event,
+    Golden,
     HardwareSample,
     HistoryPoint,
     Iterations,
@@ -49,10 +50,19 @@ def read_run(connection: Connection, host: str, run_id: str) -> Run | None:
 
 
 def read_last_runs(
-    connection: Connection, host: str, *, model: str | None, outcome: str | None, limit: int, before: float | None
+    connection: Connection,
+    host: str,
+    *,
+    model: str | None,
+    kind: str | None,
+    outcome: str | None,
+    limit: int,
+    before: float | None,
 ) -> tuple[Run, ...]:
     """Return runs that started before `before`, newest first, without samples."""
     conditions: list[ColumnElement[bool]] = []
+    if kind is not None:
+        conditions.append(runs.c.kind == kind)
     if model is not None:
         conditions.append(runs.c.model == model)
     if outcome is not None:
@@ -121,6 +131,13 @@ def read_gpu_seconds(connection: Connection, host: str, device: str, since: floa
         runs.c.host == host, runs.c.ended_at > since, runs.c.device == device
     )
     return float(connection.execute(query).scalar_one() or 0)
+
+
+def read_golden(connection: Connection, host: str, model: str) -> Golden | None:
+    """Return what the model's outputs are held against, or None where nothing was recorded."""
+    query = select(goldens.c.record).where(goldens.c.host == host, goldens.c.model == model)
+    record = connection.execute(query).scalar_one_or_none()
+    return None if record is None else from_json(Golden, record)
 
 
 def read_events(connection: Connection, host: str, *, model: str | None, since: float, limit: int) -> tuple[Event, ...]:

@@ -22,7 +22,7 @@ from sqlalchemy import (
     union,
 )
 
-from mmied.history.tables import environments, events, hardware, results, runs, samples
+from mmied.history.tables import environments, events, goldens, hardware, results, runs, samples
 
 SIZE_TARGET_RATIO = 0.9  # of the limit: room to write for a while before the next pruning
 LEAST_BYTES = 65536  # dropped at a time, so that the last bytes above the target do not take many rounds
@@ -41,7 +41,7 @@ def find_scope(connection: Connection, host: str, *, own_file: bool) -> Scope:
     """Return what `host` may prune.
 
     In a file of its own that is everything, also what was written when the host had another name; in a shared
-    database, its own rows. The newest run of each of its models stays, and so does the newest successful one.
+    database, its own rows. Of each of its models the newest run of each kind stays, and the newest successful one.
     """
     hosts = {host}
     if own_file:
@@ -87,16 +87,29 @@ def drop_unused_environments(connection: Connection, scope: Scope) -> None:
     connection.execute(delete(environments).where(environments.c.host.in_(scope.hosts), not_(used.exists())))
 
 
+def drop_unused_goldens(connection: Connection, scope: Scope) -> None:
+    """Drop the golden outputs of models that no run is left of."""
+    used = select(runs.c.host).where(runs.c.host == goldens.c.host, runs.c.model == goldens.c.model)
+    connection.execute(delete(goldens).where(goldens.c.host.in_(scope.hosts), not_(used.exists())))
+
+
 def _newest_runs(connection: Connection, host: str, *conditions: ColumnElement[bool]) -> Iterable[str]:
     newest = (
-        select(runs.c.model, func.max(runs.c.started_at).label("started_at"))
+        select(runs.c.model, runs.c.kind, func.max(runs.c.started_at).label("started_at"))
         .where(runs.c.host == host, *conditions)
-        .group_by(runs.c.model)
+        .group_by(runs.c.model, runs.c.kind)
         .subquery()
     )
     query = (
         select(runs.c.run_id)
-        .join(newest, and_(runs.c.model == newest.c.model, runs.c.started_at == newest.c.started_at))
+        .join(
+            newest,
+            and_(
+                runs.c.model == newest.c.model,
+                runs.c.kind == newest.c.kind,
+                runs.c.started_at == newest.c.started_at,
+            ),
+        )
         .where(runs.c.host == host, *conditions)
     )
     return connection.execute(query).scalars()

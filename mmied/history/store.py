@@ -17,7 +17,7 @@ from mmied.history.mounts import MOUNTS
 from mmied.history.opening import open_database
 from mmied.history.pruning import prune_steps
 from mmied.history.schema import ensure_schema
-from mmied.records import Event, HardwareSample, HistoryPoint, Iterations, JournalEntry, Run
+from mmied.records import Event, Golden, HardwareSample, HistoryPoint, Iterations, JournalEntry, Run
 
 
 class Store:
@@ -110,16 +110,23 @@ class Store:
         with self._read(f"read run {run_id}") as connection:
             return reading.read_run(connection, self.host, run_id)
 
-    def last_runs(self, model: str | None = None, *, limit: int = 50, before: float | None = None) -> tuple[Run, ...]:
-        """Return the newest runs that started before `before` (a Unix time), newest first, without samples."""
-        with self._read("read the last runs") as connection:
-            return reading.read_last_runs(connection, self.host, model=model, outcome=None, limit=limit, before=before)
+    def last_runs(
+        self, model: str | None = None, *, limit: int = 50, before: float | None = None, kind: str | None = None
+    ) -> tuple[Run, ...]:
+        """Return the newest runs that started before `before` (a Unix time), newest first, without samples.
 
-    def latest_success(self, model: str) -> Run | None:
+        They are those of one `kind` of job (profile, inspect), or of all.
+        """
+        with self._read("read the last runs") as connection:
+            return reading.read_last_runs(
+                connection, self.host, model=model, kind=kind, outcome=None, limit=limit, before=before
+            )
+
+    def latest_success(self, model: str, kind: str = "profile") -> Run | None:
         """Return the newest successful run of `model` without samples, or None."""
         with self._read(f"read the last success of {model}") as connection:
             found = reading.read_last_runs(
-                connection, self.host, model=model, outcome="succeeded", limit=1, before=None
+                connection, self.host, model=model, kind=kind, outcome="succeeded", limit=1, before=None
             )
         return found[0] if found else None
 
@@ -147,6 +154,18 @@ class Store:
         """Return the GPU time of the runs on `device` that ended after `at` (a Unix time)."""
         with self._read("add up GPU time") as connection:
             return reading.read_gpu_seconds(connection, self.host, device, at)
+
+    # Golden outputs
+
+    def golden(self, model: str) -> Golden | None:
+        """Return what the outputs of `model` are held against: what the first run that recorded it gave."""
+        with self._read(f"read the golden outputs of {model}") as connection:
+            return reading.read_golden(connection, self.host, model)
+
+    def forget_golden(self, model: str) -> bool:
+        """Have the next run of `model` record its outputs anew; return whether there were any."""
+        with self._write(f"forget the golden outputs of {model}") as connection:
+            return writing.drop_golden(connection, self.host, model)
 
     # Events and hardware
 

@@ -107,6 +107,16 @@ journal = Table(
     sqlite_strict=True,
 )
 
+goldens = Table(
+    "goldens",
+    metadata,
+    Column("host", Text, primary_key=True),
+    Column("model", Text, primary_key=True),
+    Column("at", _REAL, nullable=False),
+    Column("record", Text, nullable=False),
+    sqlite_strict=True,
+)
+
 events = Table(
     "events",
     metadata,

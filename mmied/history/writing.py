@@ -9,8 +9,8 @@ from sqlalchemy.dialects import sqlite
 
 from mmied.codec import to_json
 from mmied.history.samples import pack
-from mmied.history.tables import environments, events, hardware, journal, results, runs, samples
-from mmied.records import Environment, Event, HardwareSample, JournalEntry, Run, WorkloadResult
+from mmied.history.tables import environments, events, goldens, hardware, journal, results, runs, samples
+from mmied.records import Environment, Event, Golden, HardwareSample, JournalEntry, Run, WorkloadResult
 
 
 def add_journal_entry(connection: Connection, host: str, entry: JournalEntry) -> None:
@@ -36,6 +36,8 @@ def add_run(connection: Connection, run: Run) -> None:
                 if blob is not None
             ],
         )
+        if run.golden is not None:
+            _put_golden(connection, run.host, run.model, run.golden)
     connection.execute(delete(journal).where(journal.c.host == run.host, journal.c.run_id == run.run_id))
 
 
@@ -50,6 +52,20 @@ def add_event(connection: Connection, host: str, event: Event) -> None:
 def add_hardware(connection: Connection, host: str, sample: HardwareSample) -> None:
     """Keep the host's figures of one moment."""
     _add(connection, hardware, [{"host": host, "at": sample.at, "record": to_json(sample)}])
+
+
+def drop_golden(connection: Connection, host: str, model: str) -> bool:
+    """Forget what a model's outputs are held against; whether there was anything."""
+    gone = connection.execute(delete(goldens).where(goldens.c.host == host, goldens.c.model == model))
+    return gone.rowcount > 0
+
+
+def _put_golden(connection: Connection, host: str, model: str, golden: Golden) -> None:
+    """Keep `golden` in place of the one before, unless that is newer: a run may be recorded late."""
+    newer = select(goldens.c.at).where(goldens.c.host == host, goldens.c.model == model, goldens.c.at > golden.at)
+    if connection.execute(newer).first() is None:
+        drop_golden(connection, host, model)
+        _add(connection, goldens, [{"host": host, "model": model, "at": golden.at, "record": to_json(golden)}])
 
 
 def _environment_row(host: str, environment: Environment) -> dict[str, Any]:
@@ -78,7 +94,7 @@ def _run_row(run: Run) -> dict[str, Any]:
         "cpu_seconds": run.cpu_seconds,
         "gpu_seconds": run.gpu_seconds,
         "momentary": None if environment is None else to_json(dict(environment.momentary)),
-        "record": to_json(replace(run, environment=None, results=())),
+        "record": to_json(replace(run, environment=None, results=(), golden=None)),
     }
 
 
@@ -100,7 +116,9 @@ def _add(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]
     """Insert the rows that are not there yet; how many those were."""
     if not rows:
         return 0
-    return connection.execute(_insert_new(connection, table), rows).rowcount
+    # SQLAlchemy looks at the count of an INSERT only when told to, and says -1 on PostgreSQL otherwise.
+    statement = _insert_new(connection, table).execution_options(preserve_rowcount=True)
+    return connection.execute(statement, rows).rowcount
 
 
 def _insert_new(connection: Connection, table: Table) -> Insert:

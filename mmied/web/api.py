@@ -33,7 +33,7 @@ def history(site: Site, request: Request) -> Response:
 
 
 def runs(site: Site, request: Request) -> Response:
-    """Return a list of Run, newest first and without samples, of one `model` or of all.
+    """Return a list of Run, newest first and without samples, of one `model` and `kind` (profile, inspect) or of all.
 
     Raises HTTPException 400 for a `limit` that is no number from 1 to MOST_RUNS, 404 for an unknown model.
     """
@@ -41,7 +41,7 @@ def runs(site: Site, request: Request) -> Response:
     limit = _number(request, "limit", 50)
     if not 1 <= limit <= MOST_RUNS:
         raise HTTPException(400, f"limit={limit:g} is out of range. Give one from 1 to {MOST_RUNS}.")
-    found = site.store.last_runs(model, limit=int(limit))
+    found = site.store.last_runs(model, limit=int(limit), kind=request.query_params.get("kind") or None)
     if model and not found and not _configured(site, model):
         raise HTTPException(404, f"nothing is known of model {model!r}")
     return _json(_list(found))

@@ -1,6 +1,7 @@
 """Join addresses to pages, JSON, metrics and static files."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 from anyio import CapacityLimiter, to_thread
 from starlette.applications import Starlette
@@ -11,14 +12,16 @@ from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from mmied.history.artifacts import Artifacts
 from mmied.records import Status
-from mmied.web import api, pages
+from mmied.reports.plotly_script import plotly_file
+from mmied.web import api, inspections, pages
 from mmied.web.failures import failure_handlers
 from mmied.web.headers import Headers
 from mmied.web.reading import PageStore
 from mmied.web.scrape import Expose, scrape
 from mmied.web.site import Site
-from mmied.web.templating import STATIC, plotly_file
+from mmied.web.templating import REPORT_FILES, SHARED, STATIC
 
 PAGES_AT_ONCE = 4  # each holds its part of the history in memory
 SCRAPES_AT_ONCE = 2  # apart, so that no page keeps Prometheus waiting
@@ -29,6 +32,7 @@ View = Callable[[Site, Request], Response]
 def create_app(
     *,
     store: PageStore,
+    artifacts: Artifacts,
     status: Callable[[], Status],
     expose: Expose,
     ready: Callable[[], bool],
@@ -37,7 +41,7 @@ def create_app(
 
     `store`, `status` and `expose` are asked in threads other than the event loop's, `ready` in the loop itself.
     """
-    site = Site(store=store, status=status)
+    site = Site(store=store, artifacts=artifacts, status=status)
     for_pages, for_scrapes = CapacityLimiter(PAGES_AT_ONCE), CapacityLimiter(SCRAPES_AT_ONCE)
 
     def page(path: str, view: View) -> Route:
@@ -60,6 +64,11 @@ def create_app(
             page("/", pages.overview),
             page("/models/{name}", pages.model),
             page("/runs/{run_id}", pages.run),
+            page("/inspections/{run_id}", inspections.inspection),
+            page("/inspections/{run_id}/flamegraph", inspections.flamegraph),
+            page("/inspections/{run_id}/files/{name}", inspections.download),
+            page("/inspections/{run_id}/against/{other}", inspections.difference),
+            page("/inspections/{run_id}/against/{other}/flamegraph", inspections.flamegraph_difference),
             page("/hardware", pages.hardware),
             page("/daemon", pages.daemon),
             page("/api/status", api.status),
@@ -70,11 +79,19 @@ def create_app(
             Route("/-/healthy", is_healthy),
             Route("/-/ready", is_ready),
             Route("/static/plotly.min.js", plotly),
-            Mount("/static", StaticFiles(directory=STATIC)),
+            *(Route(f"/static/{file.name}", _static(file)) for file in REPORT_FILES),
+            Mount("/static", StaticFiles(directory=STATIC, packages=[SHARED])),
         ],
         middleware=[Middleware(Headers)],
         exception_handlers=failure_handlers(site),
     )
+
+
+def _static(file: Path) -> Callable[[Request], Awaitable[Response]]:
+    async def endpoint(request: Request) -> Response:
+        return FileResponse(file)
+
+    return endpoint
 
 
 async def plotly(request: Request) -> Response:

@@ -7,7 +7,7 @@ from typing import Any
 
 from mmied.catalog import QUANTILES
 from mmied.records import Event, HistoryPoint, Run
-from mmied.web.plot import (
+from mmied.reports.charts.plot import (
     BYTES_AXIS,
     COUNT_AXIS,
     SECONDS_AXIS,
@@ -20,7 +20,7 @@ from mmied.web.plot import (
     text,
     time_figure,
 )
-from mmied.web.words import plain, quantile_name, reason
+from mmied.reports.words import plain, quantile_name, reason
 
 LEAST_REFERENCE_SPAN = (0.9, 1.1)  # of the median: a steady host should look steady
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from mmied.records import GpuSample, HardwareSample
-from mmied.web.plot import (
+from mmied.reports.charts.plot import (
     BYTES_AXIS,
     BYTES_RATE_AXIS,
     PERCENT_AXIS,

@@ -32,7 +32,7 @@ class Headers:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 for name, value in SECURITY_HEADERS.items():
-                    headers[name] = value
+                    headers.setdefault(name, value)  # a page that carries its own scripts names them itself
                 kept = versioned and message["status"] in (200, 304)
                 headers["Cache-Control"] = FOREVER if kept else "no-cache" if _static(scope) else "no-store"
             await send(message)

@@ -7,13 +7,14 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from mmied.history.artifacts import INSPECTION_FILE
 from mmied.records import ModelStatus, Status
+from mmied.reports.charts.iterations import iterations_chart, spread_chart
+from mmied.reports.figures import figure_groups
 from mmied.web.charts import HISTORY_CHARTS, Window
-from mmied.web.figures import figure_groups
 from mmied.web.hardware_charts import hardware_charts
 from mmied.web.phases import phases
 from mmied.web.reading import Reader
-from mmied.web.run_charts import iterations_chart, spread_chart
 from mmied.web.site import Site
 from mmied.web.sparklines import sparkline
 
@@ -24,6 +25,7 @@ EVENTS = 200
 RECENT_EVENTS = 10
 RECENT_SECONDS = 7 * 86400
 RUNS = 25
+INSPECTIONS = 10
 FAILURES = ("failed", "timed_out", "crashed")
 
 
@@ -54,7 +56,8 @@ def model(site: Site, request: Request) -> Response:
     )
     default = _shortest(RANGES_SECONDS, "7d", status.at - week[0].at if week else math.inf)
     chosen, since = _range(request, RANGES_SECONDS, default, status.at)
-    runs = reader.last_runs(found.name, limit=RUNS, before=before)
+    runs = reader.last_runs(found.name, limit=RUNS, before=before, kind="profile")
+    inspections = reader.last_runs(found.name, limit=INSPECTIONS, before=None, kind="inspect")
     window = Window(
         since=since,
         until=status.at,
@@ -83,6 +86,8 @@ def model(site: Site, request: Request) -> Response:
         chosen=chosen,
         events=window.events,
         runs=runs,
+        inspections=inspections,
+        here={run.run_id for run in inspections if site.artifacts.file(run.run_id, INSPECTION_FILE)},
         before=before,
         older=runs[-1].started_at if len(runs) == RUNS else None,
     )

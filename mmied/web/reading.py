@@ -16,8 +16,10 @@ class PageStore(Protocol):
     def run(self, run_id: str) -> Run | None:
         """Return a whole run, with its samples."""
 
-    def last_runs(self, model: str | None = None, *, limit: int = 50, before: float | None = None) -> tuple[Run, ...]:
-        """Return runs without samples, newest first, that began before a Unix time."""
+    def last_runs(
+        self, model: str | None = None, *, limit: int = 50, before: float | None = None, kind: str | None = None
+    ) -> tuple[Run, ...]:
+        """Return runs of a kind, or of all, without samples, newest first, that began before a Unix time."""
 
     def scenario_history(
         self, model: str, scenario: str, *, since: float = 0, limit: int = 5000
@@ -45,9 +47,9 @@ class Reader:
         """Return a whole run, with its samples."""
         return self._read(None, self._store.run, run_id)
 
-    def last_runs(self, model: str, *, limit: int, before: float | None) -> tuple[Run, ...]:
+    def last_runs(self, model: str, *, limit: int, before: float | None, kind: str) -> tuple[Run, ...]:
         """Return runs without samples, newest first, that began before a Unix time."""
-        return self._read((), self._store.last_runs, model, limit=limit, before=before)
+        return self._read((), self._store.last_runs, model, limit=limit, before=before, kind=kind)
 
     def scenario_history(self, model: str, scenario: str, *, since: float, limit: int) -> tuple[HistoryPoint, ...]:
         """Return the runs of a scenario since a Unix time, oldest first."""

@@ -7,6 +7,7 @@ from typing import Any
 from jinja2 import Environment
 from starlette.responses import HTMLResponse
 
+from mmied.history.artifacts import Artifacts
 from mmied.records import Status
 from mmied.web.reading import PageStore, Reader
 from mmied.web.sparklines import Sparklines
@@ -18,6 +19,7 @@ class Site:
     """The daemon as the pages see it."""
 
     store: PageStore
+    artifacts: Artifacts
     status: Callable[[], Status]
     templates: Environment = field(default_factory=environment)
     sparklines: Sparklines = field(default_factory=Sparklines)

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
+from mmied.formats import seconds
 from mmied.records import HistoryPoint, ModelStatus
-from mmied.web.formats import seconds
 from mmied.web.reading import Reader
 
 WIDTH, HEIGHT, MARGIN = 96.0, 22.0, 2.5  # of the drawing, in its own units

@@ -217,3 +217,36 @@ def test_a_configuration_cannot_be_changed(tmp_path):
         config.state = Path("/")
     with pytest.raises(pydantic.ValidationError):
         config.budget.nice = 0
+
+
+@pytest.mark.parametrize(
+    ("schedule", "expected"),
+    [
+        ("{}", Every(21_600.0)),
+        ("{inspect: 1h}", Every(3600.0)),
+        ("{inspect: 0 3 * * *}", Cron("0 3 * * *")),
+        ("{inspect: never}", None),
+        ("{inspect: off}", None),
+        ('{inspect: "off", cron: 5 * * * *}', None),
+    ],
+)
+def test_inspections_have_a_schedule_of_their_own_that_can_be_switched_off(tmp_path, schedule, expected):
+    config = load(tmp_path, f"schedule: {schedule}\n" + with_model())
+
+    assert config.models[0].inspect == expected
+
+
+def test_a_model_may_be_inspected_at_other_times_than_the_rest(tmp_path):
+    def inspected(all_of_them: str, its_own: str) -> object:
+        text = f"schedule: {{inspect: {all_of_them}}}\n" + with_model(f"  schedule: {its_own}\n")
+        return load(tmp_path, text).models[0].inspect
+
+    assert inspected("never", "{inspect: 2h}") == Every(7200.0)
+    assert inspected("2h", "{inspect: never}") is None
+    assert inspected("2h", "{profile: 1m}") == Every(7200.0)
+
+
+def test_the_files_of_inspections_have_limits(tmp_path):
+    config = load(tmp_path, "artifacts: {retention: 2d, max_size: 100MB}")
+
+    assert (config.artifacts.retention_seconds, config.artifacts.max_size_bytes) == (172_800.0, 100_000_000)

@@ -38,7 +38,13 @@ class House:
         return 3
 
     def keep(self, interval_seconds: float = 0.001) -> None:
-        keep_house(sampler=self, store=self, interval_seconds=interval_seconds, stop=self.stop)  # type: ignore[arg-type]
+        keep_house(
+            sampler=self,  # type: ignore[arg-type]
+            store=self,  # type: ignore[arg-type]
+            artifacts=self,  # type: ignore[arg-type]
+            interval_seconds=interval_seconds,
+            stop=self.stop,
+        )
 
 
 def test_every_round_samples_and_a_minute_keeps_one_and_an_hour_prunes_once() -> None:
@@ -47,7 +53,7 @@ def test_every_round_samples_and_a_minute_keeps_one_and_an_hour_prunes_once() ->
 
     assert len(house.sampled) == 5
     assert house.kept == [HARDWARE]
-    assert len(house.pruned) == 1
+    assert len(house.pruned) == 2, "the history, and the files of inspections"
 
 
 @pytest.mark.parametrize("error", [HistoryError("the disk is full"), ZeroDivisionError("a bug")])

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from builders import NOW, make_model, make_run
+from builders import NOW, make_run
 
 from mmied.codec import to_json
 from mmied.config import Every
@@ -16,7 +16,7 @@ TOO_LITTLE = Funds(rate=0.02, tokens_seconds=-9.0, demand_ratio=3.04)
 
 def plan(**changes: object) -> Plan:
     given = {"now": NOW, "next_run_at": NOW + 5, "wait": None, "folder": None}
-    return make_plan(make_model(schedule=Every(300.0)), **given | changes)  # type: ignore[arg-type]
+    return make_plan(Every(300.0), **given | changes)  # type: ignore[arg-type]
 
 
 def test_a_plan_tells_when_and_how_often_and_what_is_waited_for() -> None:

@@ -34,6 +34,8 @@ class Daemon:
             "hardware": {"interval": "1s"},
             "models": models,
         } | settings
+        # Inspections would keep models from being measured: who wants one says so.
+        self.settings["schedule"] = {"inspect": "never"} | self.settings["schedule"]
         self.process: subprocess.Popen[bytes] | None = None
         self.url = ""
         self._starts = 0

@@ -3,15 +3,18 @@
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from looks import FINDINGS, keep_look
 from prometheus_client import CollectorRegistry, Counter, generate_latest
 from prometheus_client.openmetrics.exposition import generate_latest as openmetrics_of
 from starlette.testclient import TestClient
 
 from mmied.errors import HistoryError
+from mmied.history.artifacts import Artifacts
 from mmied.records import (
     CollectorState,
     Cost,
@@ -399,9 +402,15 @@ class FakeStore:
         self._ask()
         return self.whole.get(run_id) or next((run for run in self.runs if run.run_id == run_id), None)
 
-    def last_runs(self, model: str | None = None, *, limit: int = 50, before: float | None = None) -> tuple[Run, ...]:
+    def last_runs(
+        self, model: str | None = None, *, limit: int = 50, before: float | None = None, kind: str | None = None
+    ) -> tuple[Run, ...]:
         self._ask()
-        found = [run for run in self.runs if model in (None, run.model) and (before is None or run.started_at < before)]
+        found = [
+            run
+            for run in self.runs
+            if model in (None, run.model) and kind in (None, run.kind) and (before is None or run.started_at < before)
+        ]
         return tuple(sorted(found, key=lambda run: -run.started_at)[:limit])
 
     def scenario_history(
@@ -464,15 +473,17 @@ def registry() -> CollectorRegistry:
 
 
 @pytest.fixture
-def daemon(store: FakeStore, registry: CollectorRegistry) -> SimpleNamespace:
+def daemon(store: FakeStore, registry: CollectorRegistry, tmp_path: Path) -> SimpleNamespace:
     """What the application asks: replace `status` or `ready` to change the answer."""
-    return SimpleNamespace(store=store, registry=registry, status=make_status(), ready=True)
+    artifacts = Artifacts(tmp_path / "artifacts", retention_seconds=14 * DAY, max_size_bytes=10**9)
+    return SimpleNamespace(store=store, registry=registry, artifacts=artifacts, status=make_status(), ready=True)
 
 
 @pytest.fixture
 def app(daemon: SimpleNamespace) -> Any:
     return create_app(
         store=daemon.store,
+        artifacts=daemon.artifacts,
         status=lambda: daemon.status,
         expose=lambda *, openmetrics: (openmetrics_of if openmetrics else generate_latest)(daemon.registry),
         ready=lambda: daemon.ready,
@@ -501,3 +512,17 @@ def make() -> SimpleNamespace:
         latency=latency,
         log_tail=LOG_TAIL,
     )
+
+
+@pytest.fixture
+def looks(daemon: SimpleNamespace, tmp_path: Path) -> list[Run]:
+    """Three inspections: the newest slower, the oldest without its files."""
+    runs = [
+        make_run(f"look-{number}", "ranker", NOW - (4 - number) * HOUR, kind="inspect", results=(), findings=FINDINGS)
+        for number in (1, 2, 3)
+    ]
+    daemon.store.runs = (*daemon.store.runs, *runs)
+    daemon.store.whole |= {run.run_id: run for run in runs}
+    keep_look(daemon.artifacts, "look-2", tmp_path / "runs" / "look-2", at=200.0)
+    keep_look(daemon.artifacts, "look-3", tmp_path / "runs" / "look-3", slower=2.0, at=300.0)
+    return runs

@@ -6,9 +6,9 @@ from types import SimpleNamespace
 from typing import Any
 
 from mmied.records import Event, HistoryPoint
+from mmied.reports.charts.iterations import SCATTER_POINTS, iterations_chart, spread_chart
 from mmied.web.charts import HISTORY_CHARTS, Window, latency_chart, memory_chart, reference_chart
 from mmied.web.hardware_charts import hardware_charts
-from mmied.web.run_charts import SCATTER_POINTS, iterations_chart, spread_chart
 from mmied.web.sparklines import sparkline
 
 HOUR = 3600

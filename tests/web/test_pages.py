@@ -264,7 +264,13 @@ def test_a_bug_is_answered_without_its_details(daemon: SimpleNamespace) -> None:
     def broken() -> Any:
         raise ZeroDivisionError("secret")
 
-    app = create_app(store=daemon.store, status=broken, expose=lambda *, openmetrics: b"", ready=lambda: True)
+    app = create_app(
+        store=daemon.store,
+        artifacts=daemon.artifacts,
+        status=broken,
+        expose=lambda *, openmetrics: b"",
+        ready=lambda: True,
+    )
 
     with TestClient(app, raise_server_exceptions=False) as client:
         page = client.get("/")
