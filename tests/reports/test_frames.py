@@ -126,6 +126,8 @@ def test_frames_that_are_no_tree_are_refused(parent: int | None) -> None:
     ("name", "kind"),
     [
         ("aten::addmm", "matmul"),
+        ("aten::_addmm_activation", "matmul"),
+        ("aten::baddbmm", "matmul"),
         ("aten::linear", "matmul"),
         ("mkl_blas_def_sgemm_kernel_0_zen", "matmul"),
         ("void cutlass::Kernel2<cutlass_80_tensorop_s1688gemm_128x128>(Params)", "matmul"),
