@@ -4,14 +4,16 @@ import argparse
 import os
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from mmied import __version__
+from mmied.commands.bench_arguments import add_bench_commands, positive
 from mmied.errors import EXIT_FAILURE, ConfigError, MmiedError
 
 DEFAULT_CONFIG = Path("/etc/mmied/mmied.yaml")
 DEFAULT_LISTEN = "127.0.0.1:9177"
-FLAME_PROFILERS = ("torch", "pyinstrument", "cprofile", "py-spy")
+EXIT_INTERRUPTED = 130  # as shells tell SIGINT
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -30,7 +32,8 @@ def main(arguments: list[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # `| head` has what it wanted
         return EXIT_FAILURE
     except KeyboardInterrupt:
-        return 130
+        print("mmied: interrupted; what it had started was ended", file=sys.stderr)
+        return EXIT_INTERRUPTED
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -67,35 +70,12 @@ def _parser() -> argparse.ArgumentParser:
     history = _verb(verbs, "history", _history, "print the runs of a model")
     history.add_argument("--model", required=True, metavar="NAME")
     history.add_argument("--config", type=Path, default=DEFAULT_CONFIG, metavar="FILE", help="default: %(default)s")
-    history.add_argument("--limit", type=_positive, default=50, metavar="RUNS", help="default: %(default)s")
+    history.add_argument("--limit", type=positive, default=50, metavar="RUNS", help="default: %(default)s")
     form = history.add_mutually_exclusive_group()
     form.add_argument("--json", dest="form", action="store_const", const="json", help="a run a line")
     form.add_argument("--csv", dest="form", action="store_const", const="csv", help="a scenario of a run a line")
 
-    flames = _verb(verbs, "flamegraph", _flamegraph, "show where the time of a model's calls goes")
-    model = flames.add_mutually_exclusive_group(required=True)
-    model.add_argument("--model", metavar="FILE", help="a model file or folder, or package.module:factory")
-    model.add_argument("--config", type=Path, metavar="FILE", help="take model, inputs and limits from a configuration")
-    flames.add_argument("--name", metavar="MODEL", help="which model of the configuration")
-    flames.add_argument("--source-kind", metavar="KIND", help="default: told by the content")
-    flames.add_argument("--weights", type=Path, metavar="FILE", help="what a factory's model is to load")
-    flames.add_argument("--trust", metavar="sha256:DIGEST", help="the hash of a model file that may be loaded as code")
-    flames.add_argument(
-        "--inputs",
-        nargs="+",
-        default=[],
-        metavar="INPUT",
-        help='each in quotes: "shape=batch,64 dtype=int64 range=0,10000"; an exported program tells its own',
-    )
-    flames.add_argument("--profiler", choices=FLAME_PROFILERS, default="torch", help="default: %(default)s")
-    flames.add_argument("--batch-size", type=_positive, default=1, metavar="SAMPLES", help="default: %(default)s")
-    flames.add_argument("--num-runs", type=_positive, default=20, metavar="CALLS", help="default: %(default)s")
-    flames.add_argument("--device", metavar="DEVICE", help="cpu, cuda or cuda:N; default: cpu, or as configured")
-    flames.add_argument("--use-cuda", action="store_true", help="the same as --device cuda")
-    flames.add_argument("--save-dir", type=Path, required=True, metavar="DIR", help="where to write")
-    flames.add_argument(
-        "--compare", type=Path, metavar="FILE", help="the .json of an earlier run, to show what differs"
-    )
+    add_bench_commands(partial(_verb, verbs))
 
     trust = verbs.add_parser("trust", help="say which model files may be loaded as code")
     trust_verbs = trust.add_subparsers(required=True, metavar="COMMAND")
@@ -118,13 +98,6 @@ def _verb(
 
 def _add_log_format(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--log-format", choices=("text", "json"), default="text", help="default: %(default)s")
-
-
-def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not a positive number")
-    return value
 
 
 # A verb imports what it needs when it is called: `mmied status` does not wait for a web server to be imported.
@@ -178,31 +151,6 @@ def _history(options: argparse.Namespace) -> int:
     from mmied.commands.history import history
 
     return history(options.config, options.model, form=options.form or "table", limit=options.limit)
-
-
-def _flamegraph(options: argparse.Namespace) -> int:
-    from mmied.commands.flamegraph import flamegraph
-    from mmied.commands.model_options import chosen_model
-
-    spec, limits = chosen_model(
-        options.model,
-        kind=options.source_kind,
-        weights=options.weights,
-        trust=options.trust,
-        inputs=options.inputs,
-        config=options.config,
-        name=options.name,
-        device="cuda" if options.use_cuda else options.device,
-    )
-    return flamegraph(
-        spec,
-        profiler=options.profiler,
-        batch_size=options.batch_size,
-        num_runs=options.num_runs,
-        save_dir=options.save_dir,
-        limits=limits,
-        compare=options.compare,
-    )
 
 
 def _trust_add(options: argparse.Namespace) -> int:

@@ -1,5 +1,7 @@
 """Tell on a terminal how far a long command has come; in a pipe, a line for each model."""
 
+import re
+import shutil
 import sys
 import threading
 import time
@@ -9,6 +11,8 @@ from typing import Self, TextIO
 from mmied.records import Run
 
 REDRAW_SECONDS = 0.2
+BAR_CELLS = 20
+_COUNTED = re.compile(r"([0-9]+)/([0-9]+) (.*)")
 
 
 class Progress:
@@ -36,10 +40,14 @@ class Progress:
         self._thread = threading.Thread(target=self._draw, args=(name, phase, self._stop), daemon=True)
         self._thread.start()
 
-    def end(self, run: Run) -> None:
-        """Show what came of the model under way."""
+    def clear(self) -> None:
+        """Take the living line away, and count the model as done."""
         self._halt()
         self._done += 1
+
+    def end(self, run: Run) -> None:
+        """Show what came of the model under way."""
+        self.clear()
         self._stream.write(f"[{self._done}/{self._total}] {run.model}: {_outcome(run)}\n")
         self._stream.flush()
 
@@ -54,9 +62,21 @@ class Progress:
         began = time.monotonic()
         while not stop.wait(REDRAW_SECONDS):
             seconds = time.monotonic() - began
-            where = phase() or "start"
-            self._stream.write(f"\r\x1b[K[{self._done + 1}/{self._total}] {name}: {where} ({seconds:.0f} s)")
+            where = with_bar(phase() or "start")
+            line = f"[{self._done + 1}/{self._total}] {name}: {where} ({seconds:.0f} s)"
+            width = shutil.get_terminal_size().columns - 1  # a line that wraps could not be taken away again
+            self._stream.write(f"\r\x1b[K{line[:width]}")
             self._stream.flush()
+
+
+def with_bar(phase: str) -> str:
+    """Return a phase with a bar before it where it is counted: "3/12 measure b8"."""
+    match = _COUNTED.fullmatch(phase)
+    if match is None:
+        return phase
+    ratio = min(1.0, int(match[1]) / max(1, int(match[2])))
+    full = round(ratio * BAR_CELLS)
+    return f"{'━' * full}{'─' * (BAR_CELLS - full)} {ratio:4.0%} {match[3]}"
 
 
 def _outcome(run: Run) -> str:

@@ -17,7 +17,8 @@ import pytest
 from mmied.bench.profilers import cprofile_stacks, py_spy_stacks, pyinstrument_stacks, torch_trace
 from mmied.bench.profilers.flamegraph import PROFILERS
 from mmied.bench.profilers.recorded import Recorded, Target
-from mmied.cli import FLAME_PROFILERS, main
+from mmied.cli import main
+from mmied.commands.bench_arguments import FLAME_PROFILERS
 from mmied.errors import ModelError
 from mmied.reports.frames import Frame, merge_small, read_flamegraph, total_seconds
 
@@ -59,13 +60,13 @@ def flamegraph(
     return run
 
 
-def event(name: str, tag: str, nanoseconds: int, *children: Any, module: Any = None) -> Any:
+def event(name: str, tag: str, nanoseconds: int, *children: Any, module: Any = None, scope: str = "FUNCTION") -> Any:
     return SimpleNamespace(
         name=name,
         tag=SimpleNamespace(name=tag),
         duration_time_ns=nanoseconds,
         children=list(children),
-        typed=(None, SimpleNamespace(module=module)),
+        typed=(None, SimpleNamespace(module=module, scope=SimpleNamespace(name=scope))),
     )
 
 
@@ -117,6 +118,17 @@ def test_on_a_device_kernels_count_where_they_were_launched() -> None:
     launched = "aten::mm;cudaLaunchKernel"
     assert times(device) == {"model": 0, "aten::mm": 0, launched: 0, f"{launched};ampere_sgemm_128x64_tn": 5000}
     assert times(host) == {"model": 900, "aten::mm": 50, launched: 50}
+
+
+def test_a_range_that_outlasts_the_function_that_opens_it_is_not_counted_twice() -> None:
+    opened = event("block", "TorchOp", 700, scope="USER_SCOPE")
+    opening = event("<built-in method _record_function_enter_new>", "PyCCall", 30, opened)
+
+    frames = torch_trace.frames_of_events(
+        [one_call(opening, event("aten::mm", "TorchOp", 600))], root="model", module_names={}, clock="host"
+    )
+
+    assert times(frames) == {"model": 370, "_record_function_enter_new (built-in)": 30, "aten::mm": 600}
 
 
 def test_a_built_in_has_one_name_wherever_its_object_lies() -> None:

@@ -5,11 +5,14 @@ import json
 import shutil
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
-from mmied.records import InputSpec, Run, Source, Workload
+from mmied.bench.models import open_model
+from mmied.records import InputSpec, ModelSpec, Run, Source, Workload
 
 B1, B3 = Workload(scenario="b1", batch_size=1), Workload(scenario="b3", batch_size=3)
 RunModel = Callable[..., Run]
@@ -182,3 +185,12 @@ def test_a_check_calls_once_and_measures_nothing(run_model: RunModel, models: Pa
     assert run.outcome == "succeeded"
     assert run.results[0].latency is None
     assert run.results[0].first_call_seconds is not None
+
+
+def test_weights_that_a_factory_draws_are_the_same_each_time(tmp_path: Path) -> None:
+    spec = ModelSpec(name="drawn", source=Source(kind="factory", factory="faulty:Faulty"), inputs=())
+    first, again = (open_model(spec, scratch=tmp_path, known_digests={}).call for _ in range(2))
+    other = open_model(replace(spec, seed=1), scratch=tmp_path, known_digests={}).call
+
+    assert torch.equal(first.linear.weight, again.linear.weight)
+    assert not torch.equal(first.linear.weight, other.linear.weight)

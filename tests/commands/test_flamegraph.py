@@ -6,13 +6,15 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from mmied.bench.lone import source_of
 from mmied.cli import main
 from mmied.codec import to_json
-from mmied.commands.model_options import parse_input
+from mmied.commands.model_options import chosen_model, with_place
+from mmied.config.input_text import parse_input
 from mmied.errors import MmiedError
 from mmied.records import InputSpec
 from mmied.reports.frames import FlameGraph, Frame
@@ -150,6 +152,43 @@ def test_a_configuration_with_several_models_asks_which(tmp_path: Path, capsys: 
     assert "ranker, tagger" in refused(capsys, *options)
     assert "has no model ranked" in refused(capsys, *options, "--name", "ranked")
     assert "do not" in refused(capsys, *options, "--name", "ranker", "--inputs", "shape=batch")
+
+
+def test_a_data_set_feeds_the_model(linear: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    fed = ("--model", str(linear / "linear.pt"), "--dataset", str(linear), "--save-dir", str(tmp_path))
+
+    assert main(["flamegraph", *fed, "--profiler", "cprofile", "--batch-size", "50", "--threads", "1"]) == 0
+    (path,) = tmp_path.glob("linear_cprofile_*[0-9].json")
+    assert json.loads(path.read_text())["batch_size"] == 50, "its 40 samples were repeated"
+    assert "linear: " in capsys.readouterr().out
+
+
+def test_a_data_set_that_is_none_is_told(linear: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    fed = ("--model", str(linear / "linear.pt"), "--save-dir", str(tmp_path), "--dataset")
+
+    assert "is neither a .npz nor a .safetensors file" in refused(capsys, *fed, str(tmp_path / "x.csv"))
+    assert "cannot be read" in refused(capsys, *fed, str(tmp_path / "gone.npz"))
+
+
+def test_a_configured_model_comes_with_its_batch_sizes_unit_and_limits(tmp_path: Path) -> None:
+    config = tmp_path / "mmied.yaml"
+    config.write_text(
+        "budget: {run_timeout: 90s}\n"
+        "models:\n"
+        "  - name: ranker\n"
+        "    source: {factory: 'shop:ranker'}\n"
+        "    inputs: [{shape: [batch, 4]}]\n"
+        "    batch_sizes: [1, 8]\n"
+        "    unit: {name: tokens, per_sample: 64}\n"
+    )
+    nothing: dict[str, Any] = {"kind": None, "weights": None, "trust": None, "inputs": (), "dataset": None}
+    model = chosen_model(None, config=config, name=None, device="cuda:1", **nothing)
+
+    assert [workload.scenario for workload in model.workloads] == ["b1", "b8"]
+    assert model.items_per_sample == {"tokens": 64.0}
+    assert (model.spec.device, model.limits.timeout_seconds) == ("cuda:1", 90.0)
+    placed = with_place(model, threads=3, timeout="5m", memory="2GiB")
+    assert (placed.spec.threads, placed.limits.timeout_seconds, placed.limits.memory_bytes) == (3, 300.0, 2 << 30)
 
 
 def test_torch_stays_out_of_the_command_line() -> None:

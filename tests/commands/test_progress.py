@@ -6,7 +6,7 @@ from io import StringIO
 import pytest
 from builders import B1, B8, failed, make_failure, make_result, make_run
 
-from mmied.commands.progress import REDRAW_SECONDS, Progress
+from mmied.commands.progress import REDRAW_SECONDS, Progress, with_bar
 from mmied.records import Run
 
 
@@ -75,3 +75,32 @@ def test_a_command_that_is_broken_off_stops_drawing() -> None:
     time.sleep(1.5 * REDRAW_SECONDS)
 
     assert stream.getvalue() == drawn
+
+
+def test_a_line_stays_within_a_narrow_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "30")
+    stream = Terminal()
+    with Progress(total=1, stream=stream) as progress:
+        progress.begin("a-model-with-a-rather-long-name", lambda: "3/12 measure b8")
+        time.sleep(1.5 * REDRAW_SECONDS)
+    lines = stream.getvalue().split("\r\x1b[K")
+
+    assert "[1/1] a-model-with-a-rather-l" in lines
+    assert max(map(len, lines)) == 29
+
+
+def test_a_phase_that_is_counted_is_drawn_as_a_bar() -> None:
+    assert with_bar("3/12 measure b8") == "━━━━━───────────────  25% measure b8"
+    assert with_bar("12/12 accuracy").startswith("━" * 20 + " 100%")
+    assert with_bar("0/4 load").startswith("─" * 20)
+    assert with_bar("warmup b8") == "warmup b8"
+
+
+def test_a_model_that_another_line_tells_of_is_only_counted() -> None:
+    stream = StringIO()
+    with Progress(total=2, stream=stream) as progress:
+        progress.begin("a", lambda: None)
+        progress.clear()
+        progress.begin("b", lambda: None)
+        progress.end(make_run(1, "b"))
+    assert stream.getvalue().startswith("[2/2] b:")
