@@ -1,0 +1,116 @@
+"""Quantize a private copy of a model, with proof that something changed."""
+
+import contextlib
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+from torch import nn
+
+from mmied.bench.optimize.artifact_size import saved_bytes
+from mmied.bench.optimize.difference import relative_difference
+from mmied.bench.optimize.export import Inputs
+from mmied.bench.optimize.flat_model import FlatModel
+from mmied.bench.optimize.private_copy import private_copy
+from mmied.bench.optimize.quantization.backend import Backend, Quantized, Request
+from mmied.bench.optimize.quantization.choosing import fitting_backends
+from mmied.bench.optimize.quantization.config import QuantizationConfig
+from mmied.bench.optimize.recipe import Recipe, attach, recipe_of, require_change
+from mmied.bench.optimize.training_flags import training_flags
+from mmied.errors import ModelError
+
+
+class Quantizer:
+    """What the two quantizers share: the original, the configuration, and what came of it."""
+
+    quantization_type = "dynamic"
+
+    def __init__(self, model: nn.Module, config: QuantizationConfig | None = None) -> None:
+        if not isinstance(model, nn.Module):
+            raise ModelError(f"a {type(model).__name__} is no torch.nn.Module, and nothing else can be quantized")
+        if config is not None and config.quantization_type not in self._types():
+            raise ModelError(
+                f"{type(self).__name__} does no {config.quantization_type} quantization. "
+                f"Take {'StaticQuantizer' if config.quantization_type == 'static' else 'DynamicQuantizer'}."
+            )
+        self.model = model
+        self.config = config or QuantizationConfig(quantization_type=self.quantization_type)
+        self.quantized: nn.Module | None = None
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the user should know of the result: which backend and why, and what is left to do."""
+        return self._recipe().notes
+
+    def optimize(self) -> nn.Module:
+        """Return the quantized model. Raises ModelError where no way fits it, or where nothing was changed."""
+        examples = self._examples(self._working_copy())
+        config = self.config
+        reasons: list[str] = []
+        request = Request(model=self._working_copy(), config=config, examples=examples)
+        for backend, why in fitting_backends(request, reasons):
+            try:
+                made = backend.apply(Request(model=self._working_copy(), config=config, examples=examples))
+                self.quantized = self._finish(made, backend, why, examples)
+                return self.quantized
+            except ModelError as error:
+                if config.backend != "auto":
+                    raise
+                reasons.append(f"{backend.name}: {error}")
+        raise ModelError(
+            f"{config.quantization_type} quantization: no way fits this model on this host. {'; '.join(reasons)}"
+        )
+
+    def get_size_info(self) -> dict[str, Any]:
+        """Return the sizes of both models as saved, their ratio, and how much was quantized."""
+        recipe = self._recipe()
+        assert self.quantized is not None
+        original, quantized = saved_bytes(self.model), saved_bytes(self.quantized)
+        parameters = sum(parameter.numel() for parameter in self.model.parameters())
+        return {
+            "original_size_bytes": original,
+            "quantized_size_bytes": quantized,
+            "compression_ratio": original / quantized,
+            "quantized_parameters_ratio": min(1.0, recipe.changed["parameters"] / parameters),
+            "changed": dict(recipe.changed),
+            "backend": recipe.backend,
+        }
+
+    @classmethod
+    def _types(cls) -> tuple[str, ...]:
+        return (cls.quantization_type,)
+
+    def _working_copy(self) -> nn.Module:
+        copy = private_copy(self.model, "quantization")
+        with contextlib.suppress(NotImplementedError):  # an exported module has the one mode that it was exported in
+            copy.eval()
+        return copy
+
+    def _finish(self, made: Quantized, backend: Backend, why: str, examples: Sequence[Inputs]) -> nn.Module:
+        notes = [why, *made.notes]
+        recipe = Recipe(
+            kind=f"{self.config.quantization_type} quantization",
+            backend=backend.name,
+            settings=self.config.settings(),
+            changed=made.changed,
+            packages=backend.versions,
+            notes=tuple(notes),
+        )
+        require_change(recipe)
+        if examples:
+            difference = relative_difference(self._working_copy(), made.model, examples[0])
+            notes.append(f"on example inputs its outputs are off by {difference:.2%} (relative L2)")
+        if not isinstance(made.model, FlatModel):
+            training_flags(self.model).restore(made.model)
+        elif self.model.training:
+            notes.append("the model was in training mode, and was exported in evaluation mode")
+        return attach(made.model, dataclasses.replace(recipe, notes=tuple(notes)))
+
+    def _examples(self, model: nn.Module) -> list[Inputs]:
+        raise NotImplementedError
+
+    def _recipe(self) -> Recipe:
+        recipe = None if self.quantized is None else recipe_of(self.quantized)
+        if recipe is None:
+            raise ModelError("nothing was quantized yet: call optimize() first")
+        return recipe
