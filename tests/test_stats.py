@@ -1,6 +1,7 @@
 """Figures are derived from samples in spite of contention, and only those that the samples bear."""
 
 from dataclasses import replace
+from random import Random
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from mmied.stats import (
     median_interval,
     noise_ratio,
     quantile,
+    quantile_interval,
     required_samples,
     summarize,
     supported_quantiles,
@@ -343,3 +345,18 @@ def test_the_interval_of_a_median_is_continuous_where_the_formula_changes() -> N
     exact, limit = median_interval(range(999)), median_interval(range(1000))
     assert abs(exact[0] - limit[0]) <= 2
     assert abs(exact[1] - limit[1]) <= 2
+
+
+@pytest.mark.parametrize(("q", "samples"), [(0.5, 50), (0.95, 200), (0.99, 500)])
+def test_the_interval_of_a_quantile_holds_it_as_often_as_it_says(q: float, samples: int) -> None:
+    draw = Random(7)
+    held = 0
+    for _ in range(400):
+        interval = quantile_interval([draw.random() for _ in range(samples)], q)
+        assert interval is not None
+        held += interval[0] <= q <= interval[1]
+    assert held >= 0.94 * 400
+
+
+def test_a_quantile_beyond_the_sample_has_no_interval() -> None:
+    assert quantile_interval([float(number) for number in range(100)], 0.99) is None

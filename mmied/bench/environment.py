@@ -17,9 +17,9 @@ Facts = dict[str, str | int | float | bool | None]
 
 
 def read_environment(
-    spec: ModelSpec, revision: str, *, proc: Path = Path("/proc"), sys: Path = Path("/sys")
+    spec: ModelSpec, revision: str | None, *, proc: Path = Path("/proc"), sys: Path = Path("/sys")
 ) -> Environment:
-    """Return the environment of this process for `spec`, whose files have the digest `revision`.
+    """Return the environment of this process for `spec`, whose files, if any, have the digest `revision`.
 
     The fingerprint is over `stable` alone: two runs that share it may be pooled and compared.
     """
@@ -48,7 +48,7 @@ def _software() -> Facts:
     return facts
 
 
-def _process(spec: ModelSpec, revision: str) -> Facts:
+def _process(spec: ModelSpec, revision: str | None) -> Facts:
     return {
         "revision": revision,
         "device": spec.device,

@@ -57,6 +57,7 @@ def open_trusted(
     identity = file_identity(status)
     if code and (unsafe := unsafe_reason(Path(path), uid=os.geteuid())) is not None:
         if trust is None:
+            stream.close()
             raise ModelError(unsafe)
         stream = _private_copy(stream, scratch)
     digest = known_digests.get(identity) if trust is None else None
@@ -64,6 +65,7 @@ def open_trusted(
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
         stream.seek(0)
     if trust is not None and trust != f"sha256:{digest}":
+        stream.close()
         raise ModelError(
             f"{path}: its SHA-256 is {digest}, not the {trust.removeprefix('sha256:')} of the configuration's `trust`. "
             "If the new file is meant, run `mmied trust add` on it."

@@ -26,7 +26,7 @@ def make_inputs(spec: ModelSpec, batch_size: int) -> tuple[tuple[Any, ...], dict
     positional: list[Any] = []
     keyword: dict[str, Any] = {}
     for index, item in enumerate(spec.inputs):
-        value = _place(_make(item, batch_size, f"{spec.seed}/{index}"), spec)
+        value = place_inputs(_make(item, batch_size, f"{spec.seed}/{index}"), spec)
         if item.name is None:
             # A factory may return all inputs at once: (inputs, …) or {name: input, …}.
             if item.factory is not None and isinstance(value, dict):
@@ -43,7 +43,15 @@ def make_inputs(spec: ModelSpec, batch_size: int) -> tuple[tuple[Any, ...], dict
 def repeat_example(
     args: tuple[Any, ...], kwargs: Mapping[str, Any], example_batch: int, batch_size: int, spec: ModelSpec
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """Return a recorded example call stretched or cut to `batch_size` along the first dimension."""
+    """Return a recorded example call for `batch_size`, on the model's device and its floating parts in its dtype."""
+    args, kwargs = stretch_inputs(args, kwargs, example_batch, batch_size)
+    return place_inputs(args, spec), place_inputs(kwargs, spec)
+
+
+def stretch_inputs(
+    args: tuple[Any, ...], kwargs: Mapping[str, Any], example_batch: int, batch_size: int
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Return inputs whose tensors of `example_batch` rows are repeated or cut to `batch_size` rows."""
 
     def stretch(value: Any) -> Any:
         if not isinstance(value, torch.Tensor) or value.dim() == 0 or value.shape[0] != example_batch:
@@ -51,10 +59,12 @@ def repeat_example(
         times = -(-batch_size // example_batch)
         return value.repeat(times, *[1] * (value.dim() - 1))[:batch_size].contiguous()
 
-    return _place(tree_map(stretch, args), spec), _place(tree_map(stretch, dict(kwargs)), spec)
+    return tree_map(stretch, args), tree_map(stretch, dict(kwargs))
 
 
-def _place(value: Any, spec: ModelSpec) -> Any:
+def place_inputs(value: Any, spec: ModelSpec) -> Any:
+    """Return a value, however nested, with its tensors on the model's device, floating ones in its dtype."""
+
     def move(leaf: Any) -> Any:
         if not isinstance(leaf, torch.Tensor):
             return leaf
@@ -95,7 +105,7 @@ def _random(item: InputSpec, batch_size: int, path: str) -> torch.Tensor:
 
 
 def _recorded(item: InputSpec, batch_size: int) -> torch.Tensor | dict[str, torch.Tensor]:
-    arrays = _read_arrays(str(item.file))
+    arrays = read_arrays(str(item.file))
     lengths = {array.shape[0] if array.dim() else 0 for array in arrays.values()}
     if 0 in lengths or not arrays:
         raise ModelError(f"{item.file}: holds no samples. Its arrays need a leading dimension of samples.")
@@ -105,7 +115,8 @@ def _recorded(item: InputSpec, batch_size: int) -> torch.Tensor | dict[str, torc
     return next(iter(rows.values())) if len(rows) == 1 else rows
 
 
-def _read_arrays(path: str) -> dict[str, torch.Tensor]:
+def read_arrays(path: str) -> dict[str, torch.Tensor]:
+    """Return the arrays of a .npz or .safetensors file. Raises ModelError."""
     try:
         if path.endswith(".safetensors"):
             from safetensors.torch import load_file  # only for those who record so

@@ -12,10 +12,12 @@ import torch
 from mmied.bench.files import OpenedFile, open_trusted, require_kind
 from mmied.bench.importing import import_callable
 from mmied.bench.inputs import DTYPES, make_inputs, repeat_example
+from mmied.bench.profilers.sizes import sizes_of
 from mmied.errors import ModelError
 from mmied.records import ModelSpec, Source
 
 Inputs = tuple[tuple[Any, ...], dict[str, Any]]
+_NO_EXAMPLE = "{}: was saved without example inputs. Declare `inputs` for {}, or give --inputs."
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +26,11 @@ class OpenedModel:
 
     call: Callable[..., Any]
     make: Callable[[int], Inputs]
-    revision: str  # SHA-256 over what was loaded
-    artifact_bytes: int
+    revision: str | None  # SHA-256 over what was loaded; None for a module in memory
+    artifact_bytes: int | None
     parameters: int | None
     digests: Mapping[str, str]
+    example_batch: int | None = None  # of the inputs that the model itself brought along
 
 
 def open_model(spec: ModelSpec, *, scratch: Path, known_digests: Mapping[str, str]) -> OpenedModel:
@@ -36,7 +39,14 @@ def open_model(spec: ModelSpec, *, scratch: Path, known_digests: Mapping[str, st
     `scratch` is a private folder. Raises ModelError with a sentence for the operator.
     """
     opened: list[OpenedFile] = []
+    try:
+        return _open(spec, opened, scratch, known_digests)
+    finally:
+        for file in opened:
+            file.stream.close()
 
+
+def _open(spec: ModelSpec, opened: list[OpenedFile], scratch: Path, known_digests: Mapping[str, str]) -> OpenedModel:
     def open_file(path: str | None, *, code: bool) -> OpenedFile:
         assert path is not None  # the configuration makes sure
         trust = spec.source.trust if code or spec.source.kind == "factory" else None
@@ -44,15 +54,18 @@ def open_model(spec: ModelSpec, *, scratch: Path, known_digests: Mapping[str, st
         return opened[-1]
 
     make: Callable[[int], Inputs] = lambda batch_size: make_inputs(spec, batch_size)  # noqa: E731
+    example_batch = None
     module: Any
     match spec.source.kind:
         case "torchscript":
             module = _open_torchscript(open_file(spec.source.path, code=True), spec)
+            if not spec.inputs and hasattr(module, "get_all_bundled_inputs"):
+                make, example_batch = _repeated(*_first_bundled(module), spec)
         case "exported":
             program = _open_exported(open_file(spec.source.path, code=True))
             module = program.module()
             if not spec.inputs:
-                make = _example_of(program, spec)
+                make, example_batch = _example_of(program, spec)
             module.to(spec.device, DTYPES[spec.dtype])
         case "package":
             module = _open_package(open_file(spec.source.path, code=True), spec)
@@ -60,20 +73,21 @@ def open_model(spec: ModelSpec, *, scratch: Path, known_digests: Mapping[str, st
             module = _open_pickle(open_file(spec.source.path, code=True))
             module = _serve(module, spec)
         case "factory":
-            module = _open_factory(spec.source, open_file)
+            module = _open_factory(spec.source, open_file, seed=spec.seed)
             module = _serve(module, spec)
         case "huggingface":
             module = _serve(_open_huggingface(spec.source, open_file), spec)
+            if not spec.inputs:
+                make, example_batch = _repeated((), dict(module.dummy_inputs), spec)
     revision, artifact_bytes = _revision(spec.source, opened)
-    for file in opened:
-        file.stream.close()
     return OpenedModel(
         call=module,
         make=make,
         revision=revision,
         artifact_bytes=artifact_bytes,
-        parameters=_count_parameters(module),
+        parameters=sizes.parameters if (sizes := sizes_of(module)) else None,
         digests={file.identity: file.digest for file in opened},
+        example_batch=example_batch,
     )
 
 
@@ -131,11 +145,14 @@ def _open_pickle(file: OpenedFile) -> Any:
         raise ModelError(f"{file.name}: torch.load: {type(error).__name__}: {_first_line(error)}") from error
 
 
-def _open_factory(source: Source, open_file: Callable[..., OpenedFile]) -> Any:
+def _open_factory(source: Source, open_file: Callable[..., OpenedFile], *, seed: int) -> Any:
+    """Return what the factory makes; weights that it draws are the same in every process, as random inputs are."""
     assert source.factory is not None
     factory = import_callable(source.factory)
     try:
-        module = factory(**source.arguments)
+        with torch.random.fork_rng(devices=()):
+            torch.manual_seed(seed)
+            module = factory(**source.arguments)
     except Exception as error:
         raise ModelError(f"{source.factory}: raised {type(error).__name__}: {_first_line(error)}") from error
     if source.weights is not None:
@@ -188,16 +205,26 @@ def _open_huggingface(source: Source, open_file: Callable[..., OpenedFile]) -> A
         raise ModelError(f"{folder}: from_pretrained: {type(error).__name__}: {_first_line(error)}") from error
 
 
-def _example_of(program: Any, spec: ModelSpec) -> Callable[[int], Inputs]:
-    example = program.example_inputs
-    tensors = [
-        leaf for leaf in torch.utils._pytree.tree_leaves(example) if isinstance(leaf, torch.Tensor) and leaf.dim()
-    ]
+def _example_of(program: Any, spec: ModelSpec) -> tuple[Callable[[int], Inputs], int]:
+    if program.example_inputs is None:
+        raise ModelError(_NO_EXAMPLE.format(spec.source.path, spec.name))
+    args, kwargs = program.example_inputs
+    return _repeated(args, kwargs, spec)
+
+
+def _first_bundled(module: Any) -> tuple[Any, Any]:
+    examples = module.get_all_bundled_inputs()
+    return (examples[0] if examples else ()), {}
+
+
+def _repeated(args: Any, kwargs: Any, spec: ModelSpec) -> tuple[Callable[[int], Inputs], int]:
+    """Return what repeats an example call for a batch size, and the example's own."""
+    leaves = torch.utils._pytree.tree_leaves((args, kwargs))
+    tensors = [leaf for leaf in leaves if isinstance(leaf, torch.Tensor) and leaf.dim()]
     if not tensors:
-        raise ModelError(f"{spec.source.path}: was saved without example inputs. Declare `inputs` for {spec.name}.")
-    args, kwargs = example
-    batch = tensors[0].shape[0]
-    return lambda batch_size: repeat_example(args, kwargs, batch, batch_size, spec)
+        raise ModelError(_NO_EXAMPLE.format(spec.source.path, spec.name))
+    batch = int(tensors[0].shape[0])
+    return lambda batch_size: repeat_example(args, kwargs, batch, batch_size, spec), batch
 
 
 def _revision(source: Source, opened: list[OpenedFile]) -> tuple[str, int]:
@@ -209,14 +236,6 @@ def _revision(source: Source, opened: list[OpenedFile]) -> tuple[str, int]:
     if source.kind == "huggingface":
         told["config"] = (Path(str(source.path)) / "config.json").read_text()
     return sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest(), size_bytes
-
-
-def _count_parameters(module: Any) -> int | None:
-    """Return the number of parameters, shared ones once; None where the kind of model does not tell."""
-    if not hasattr(module, "parameters"):
-        return None
-    counts: dict[int, int] = {id(parameter): parameter.numel() for parameter in module.parameters()}
-    return sum(counts.values())
 
 
 def _first_line(error: Exception) -> str:

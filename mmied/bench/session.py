@@ -1,8 +1,11 @@
-"""One model open in this process, measured scenario by scenario. The worker uses it, and so may a notebook."""
+"""One model open in this process, measured workload by workload. The worker uses it, and so does the library."""
 
+import gc
 import resource
 import time
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -10,69 +13,235 @@ from typing import Any
 import torch
 
 from mmied.bench import reference
+from mmied.bench.calling import as_call
 from mmied.bench.contention import Neighbours, Theft, WaitMeter
 from mmied.bench.environment import read_environment
 from mmied.bench.fidelity import check_outputs
-from mmied.bench.models import OpenedModel, open_model, require_device
-from mmied.bench.profilers import captured, device, latency, memory
-from mmied.bench.timing import Call, CpuTimer, CudaTimer, Timer
-from mmied.records import Environment, Iterations, Memory, ModelSpec, Workload, WorkloadResult
+from mmied.bench.models import Inputs, OpenedModel, open_model, require_device
+from mmied.bench.precision import apply_precision, cast_inputs, copied, device_of, own_precision
+from mmied.bench.precision_names import AUTOCAST, canonical_precision
+from mmied.bench.profilers import captured, device, latency, memory, stages
+from mmied.bench.profilers.recorded import Target
+from mmied.bench.profilers.sizes import sizes_of
+from mmied.bench.serving import as_served
+from mmied.bench.timing import Call, CpuTimer, CudaTimer, Timer, warm_up
+from mmied.inspection import Sizes
+from mmied.records import Environment, Iterations, LatencySummary, Memory, ModelSpec, Source, Workload, WorkloadResult
 from mmied.stats import latency_samples, summarize
+
+WARM_UP_SECONDS = 5.0  # at most, before the deep passes
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """Bytes that the process held before the model was there, and with it: in its own memory and on the device."""
+
+    bare: int
+    loaded: int
+    device_bare: int
+    device_loaded: int
+
+    def moved(self, loaded: int, device_loaded: int) -> "Baseline":
+        """Return the baseline of as large a model, in a process that holds so much by now."""
+        return Baseline(
+            loaded - (self.loaded - self.bare),
+            loaded,
+            device_loaded - (self.device_loaded - self.device_bare),
+            device_loaded,
+        )
 
 
 class Session:
-    """Opens the model of a spec and measures it. One of them a process: threads and memory are the process's."""
+    """Opens the model of a spec, or takes a module in memory, and measures it.
+
+    Threads and memory are the process's: in one process use one of them at a time. `preprocess` turns what the
+    model's `make` gives into its inputs, where somebody sets it.
+    """
 
     model: OpenedModel
     environment: Environment
-    load_seconds: float
+    format: str  # a records.SourceKind, or "eager" for a module in memory
+    precision: str  # canonical, of workloads that name none; another than the model's own may be set
+    load_seconds: float | None
+    preprocess: Callable[..., Any] | None = None
+    alone: bool = True  # whether nothing but the session takes memory in this process
 
     def __init__(self, spec: ModelSpec, *, scratch: Path, known_digests: Mapping[str, str] | None = None) -> None:
-        self._spec = spec
+        self._begin(spec)
         self._scratch = scratch
         self._known_digests = known_digests or {}
         if spec.threads is not None:
             torch.set_num_threads(spec.threads)
-        self.threads = torch.get_num_threads()
+
+    def _begin(self, spec: ModelSpec) -> None:
+        self._spec = spec
+        self.name, self.device, self.format = spec.name, spec.device, str(spec.source.kind)
+        self.threads = spec.threads or torch.get_num_threads()
+        self.precision = spec.dtype
+        self.load_seconds = None
+        self._given: Any = None  # the module in memory that others use too
         self._on_cuda = spec.device.startswith("cuda")
         self._called = False
-        self._bare_bytes = self._loaded_bytes = self._loaded_device_bytes = 0
+        self._own_memory = self._memory_from = Baseline(0, 0, 0, 0)
+        self._other: tuple[str, Callable[..., Any]] | None = None  # the model in another precision, with its name
         self._waits = WaitMeter()
         self._theft = Theft()
         self._neighbours = Neighbours()
         self._switches = _involuntary_switches()
 
+    @classmethod
+    def of_module(
+        cls,
+        module: Any,
+        make: Callable[[int], Inputs],
+        *,
+        name: str | None = None,
+        device: str | None = None,
+        precision: str | None = None,
+        threads: int | None = None,
+    ) -> "Session":
+        """Return an open session on a module in memory, whose inputs `make` gives for a batch size.
+
+        `device` and `precision` are by default the module's own. Another device or dtype works on a deep copy, and
+        autocast on the module's own parameters: the module stays as it is. It is put into evaluation mode while it
+        is called, and each submodule back into its own afterwards. Raises ModelError.
+        """
+        own_device = device_of(module)
+        where = device or str(own_device)
+        require_device(where)
+        own_kind = type(module)
+        spec = ModelSpec(
+            name=name or own_kind.__name__,
+            source=Source(kind="factory", factory=f"{own_kind.__module__}:{own_kind.__qualname__}"),
+            inputs=(),
+            device=where,
+            dtype=own_precision(module),
+            threads=threads,
+        )
+        session = cls.__new__(cls)
+        session._begin(spec)
+        session.format = "eager"
+        session._warm_references()
+        if _same_device(own_device, where):
+            served, session._given = module, module
+        else:
+            with as_served(module):
+                served = copied(module, f"device {where}").to(where)
+        sizes = sizes_of(served)
+        session.model = OpenedModel(
+            call=served,
+            make=make,
+            revision=None,
+            artifact_bytes=None,
+            parameters=sizes.parameters if sizes else None,
+            digests={},
+        )
+        own_bytes = sizes.parameter_bytes + sizes.buffer_bytes if sizes else 0
+        held = Baseline(0, 0, 0, own_bytes) if session._on_cuda else Baseline(0, own_bytes, 0, 0)
+        session._own_memory = session._memory_from = held
+        session.alone = False
+        session.environment = read_environment(spec, None)
+        session.precision = canonical_precision(precision) if precision is not None else spec.dtype
+        return session
+
     def open(self) -> None:
         """Open the model and note what it runs on. Raises ModelError."""
         require_device(self._spec.device)
-        self._references = reference.reference_workloads(self._spec.device)
-        for work in self._references.values():
-            work()  # so that their memory is there before the model's
-        self._bare_bytes = memory.resident_bytes()
+        self._warm_references()
+        bare_bytes = memory.resident_bytes()
         began = time.perf_counter()
         self.model = open_model(self._spec, scratch=self._scratch, known_digests=self._known_digests)
         if self._on_cuda:
             torch.cuda.synchronize(self._spec.device)
         self.load_seconds = time.perf_counter() - began
-        self._loaded_bytes = memory.resident_bytes()
-        self._loaded_device_bytes = torch.cuda.memory_allocated(self._spec.device) if self._on_cuda else 0
+        self._note_memory(bare_bytes=bare_bytes)
         self.environment = read_environment(self._spec, self.model.revision)
+
+    @property
+    def spec(self) -> ModelSpec:
+        """The model as a configuration would describe it."""
+        return self._spec
+
+    def feed(self, make: Callable[[int], Inputs]) -> None:
+        """Take the inputs of `make` from now on."""
+        self.model = replace(self.model, make=make)
+
+    def _settle(self) -> None:
+        """Give free memory back, so that one workload's leftovers are not the next one's baseline.
+
+        Where others use the process too, what it holds by now beside the model is theirs.
+        """
+        if not self.alone:
+            gc.collect()
+        memory.give_back()
+        if not self.alone:
+            now, device_now = memory.resident_bytes(), self._device_bytes()
+            self._own_memory = self._own_memory.moved(now, device_now)
+            self._memory_from = self._memory_from.moved(now, device_now)
+
+    def sizes(self) -> Sizes | None:
+        """Return how large the model is in memory; None for a compiled package."""
+        return sizes_of(self.model.call)
+
+    def serving(self) -> AbstractContextManager[None]:
+        """Return a context in which the model is as it is served; a module in memory is then left as it was found.
+
+        Every method here enters it by itself. Who takes a `target` enters it around its use.
+        """
+        if self.format != "eager":
+            return nullcontext()  # opened for us alone, in evaluation mode
+        return as_served(self._given, self._spec.threads)
 
     def check(self, workload: Workload) -> WorkloadResult:
         """Call the model once and look at what comes back. Raises whatever the model raises."""
-        seconds, _ = self._first_call(workload)
+        with self.serving():
+            seconds, _ = self._first_call(*self._prepare(workload))
         return WorkloadResult(workload=workload, outcome="succeeded", first_call_seconds=seconds, cold=True)
 
-    def measure(
-        self, workload: Workload, *, limit_seconds: float, reached: Callable[[str], None] = lambda phase: None
-    ) -> WorkloadResult:
-        """Measure one scenario for about `limit_seconds` after warming up. Raises whatever the model raises.
+    def target(self, workload: Workload) -> Target:
+        """Return the model with its inputs, warm, for the deep passes. Raises whatever the model raises."""
+        with self.serving():
+            model, args, kwargs = self._prepare(workload)
+            _, call = self._first_call(model, args, kwargs)
+            with torch.inference_mode():
+                warm = warm_up(call, self._timer(), limit_seconds=WARM_UP_SECONDS)
+        return Target(
+            name=self.name,
+            model=model,
+            args=args,
+            kwargs=kwargs,
+            device=self.device,
+            call_seconds=max(warm.call_seconds, 1e-6),
+        )
 
-        `reached` is told the phases: measure, memory.
+    def measure(
+        self,
+        workload: Workload,
+        *,
+        limit_seconds: float,
+        num_runs: int | None = None,
+        warmup_runs: int | None = None,
+        reached: Callable[[str], None] = lambda phase: None,
+    ) -> WorkloadResult:
+        """Measure one workload for about `limit_seconds` after warming up, or for exactly `num_runs` calls.
+
+        `warmup_runs` are the calls to warm up with, instead of until it is steady. `reached` is told the phases:
+        measure, memory. Raises whatever the model raises.
         """
-        memory.give_back()
+        with self.serving():
+            return self._measure(workload, limit_seconds, num_runs, warmup_runs, reached)
+
+    def _measure(
+        self,
+        workload: Workload,
+        limit_seconds: float,
+        num_runs: int | None,
+        warmup_runs: int | None,
+        reached: Callable[[str], None],
+    ) -> WorkloadResult:
+        self._settle()
         cold = not self._called
-        first_call_seconds, call = self._first_call(workload)
+        first_call_seconds, call = self._first_call(*self._prepare(workload))
         meter = device.Meter(self._spec.device) if self._on_cuda else None
         with torch.inference_mode():
             reached("measure")
@@ -86,9 +255,13 @@ class Session:
                 others_cpus=self._neighbours.busy_cpus_since_last,
                 limit_seconds=limit_seconds,
                 gap_seconds=workload.gap_seconds,
+                num_runs=num_runs,
+                warmup_runs=warmup_runs,
             )
             energy_after = meter.energy_joules() if meter else None
             reached("memory")
+            if not self.alone:
+                self._settle()  # what the latency pass noted down of many calls is no memory of the model's
             figures = self._memory(call)
             captured_seconds = captured.profile(call, self._spec.device) if self._on_cuda else None
         summary = summarize(passed.iterations)
@@ -113,10 +286,106 @@ class Session:
             else None,
         )
 
-    def _first_call(self, workload: Workload) -> tuple[float, Call]:
-        args, kwargs = self.model.make(workload.batch_size)
-        model = self.model.call
+    def measure_memory(self, workload: Workload) -> WorkloadResult:
+        """Measure the memory of a workload's calls alone. Raises whatever the model raises."""
+        with self.serving():
+            self._settle()
+            cold = not self._called
+            seconds, call = self._first_call(*self._prepare(workload))
+            with torch.inference_mode():
+                figures = self._memory(call)
+        return WorkloadResult(
+            workload=workload, outcome="succeeded", first_call_seconds=seconds, cold=cold, memory=figures
+        )
 
+    def measure_stages(
+        self,
+        workload: Workload,
+        *,
+        postprocess: Callable[[Any], Any] | None,
+        limit_seconds: float,
+        num_runs: int | None = None,
+        warmup_runs: int | None = None,
+    ) -> Mapping[str, LatencySummary]:
+        """Measure a request from raw input to answer, stage by stage: preprocess, inference, postprocess and total.
+
+        Raises whatever a stage raises.
+        """
+        raw = self.model.make(workload.batch_size)
+        precision = workload.precision or self.precision
+        preprocess = self.preprocess
+        with self.serving(), torch.inference_mode():
+            model, args, kwargs = self._prepare(workload)
+
+            def infer(inputs: Inputs) -> Any:
+                output = model(*inputs[0], **inputs[1])
+                if self._on_cuda:
+                    torch.cuda.synchronize(self.device)
+                return output
+
+            steps: dict[str, Callable[[Any], Any]] = {}
+            if preprocess is not None:
+                steps["preprocess"] = lambda given: self._fit(
+                    as_call(preprocess(*given[0], **given[1]), model), precision
+                )
+            steps["inference"] = infer
+            if postprocess is not None:
+                steps["postprocess"] = postprocess
+            return stages.profile(
+                steps,
+                first=(args, kwargs) if preprocess is None else raw,
+                timer=CpuTimer(self._waits),
+                several_threads=self.threads > 1,
+                was_disturbed=self._was_disturbed,
+                others_cpus=self._neighbours.busy_cpus_since_last,
+                limit_seconds=limit_seconds,
+                num_runs=num_runs,
+                warmup_runs=warmup_runs,
+            )
+
+    def _warm_references(self) -> None:
+        self._references = reference.reference_workloads(self._spec.device)
+        for work in self._references.values():
+            work()  # so that their memory is there before the model's
+
+    def _note_memory(self, *, bare_bytes: int) -> None:
+        self._own_memory = Baseline(bare_bytes, memory.resident_bytes(), 0, self._device_bytes())
+        self._memory_from = self._own_memory
+
+    def _prepare(self, workload: Workload) -> tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]:
+        """Return the model in the workload's precision, with inputs for its batch size."""
+        precision = workload.precision or self.precision
+        model = self._model_in(precision)
+        inputs = self.model.make(workload.batch_size)
+        if self.preprocess is not None:
+            args, kwargs = inputs
+            inputs = as_call(self.preprocess(*args, **kwargs), self.model.call)
+        return (model, *self._fit(inputs, precision))
+
+    def _fit(self, inputs: Inputs, precision: str) -> Inputs:
+        """Return inputs for a precision; in the model's own they are their user's choice."""
+        return inputs if precision == self._spec.dtype else cast_inputs(*inputs, precision)
+
+    def _model_in(self, precision: str) -> Callable[..., Any]:
+        if precision == self._spec.dtype:
+            self._other, self._memory_from = None, self._own_memory
+            return self.model.call
+        if self._other is None or self._other[0] != precision:
+            self._other = None  # one copy at a time
+            memory.give_back()
+            before, device_before = memory.resident_bytes(), self._device_bytes()
+            self._other = precision, apply_precision(self.model.call, precision)
+            self._memory_from = self._own_memory
+            if not precision.startswith(AUTOCAST):  # a copy, which alone would be there in production
+                self._memory_from = Baseline(before, memory.resident_bytes(), device_before, self._device_bytes())
+        return self._other[1]
+
+    def _device_bytes(self) -> int:
+        return int(torch.cuda.memory_allocated(self._spec.device)) if self._on_cuda else 0
+
+    def _first_call(
+        self, model: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> tuple[float, Call]:
         def call() -> Any:
             return model(*args, **kwargs)
 
@@ -142,10 +411,13 @@ class Session:
         return stolen or (not self._waits.supported and self._switches != switches)
 
     def _memory(self, call: Call) -> tuple[Memory, ...]:
-        host = memory.profile_host(call, bare_bytes=self._bare_bytes, loaded_bytes=self._loaded_bytes)
+        base = self._memory_from
+        host = memory.profile_host(call, bare_bytes=base.bare, loaded_bytes=base.loaded)
         if not self._on_cuda:
             return (host,)
-        on_device = memory.profile_device(call, device=self._spec.device, loaded_bytes=self._loaded_device_bytes)
+        on_device = memory.profile_device(
+            call, device=self._spec.device, loaded_bytes=base.device_loaded, bare_bytes=base.device_bare
+        )
         return host, on_device
 
 
@@ -155,3 +427,11 @@ def _typical(samples: Iterations) -> float:
 
 def _involuntary_switches() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw
+
+
+def _same_device(own: torch.device, wanted: str) -> bool:
+    """Tell whether a model on `own` is already where it is wanted: "cuda" is the current CUDA device."""
+    other = torch.device(wanted)
+    if own.type != other.type:
+        return False
+    return own.type == "cpu" or other.index is None or own.index == other.index

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from statistics import median
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 
@@ -109,7 +109,12 @@ class CudaTimer:
         return Timed(host.wall_seconds, host.wait_seconds, host.wait_total_seconds, device_seconds)
 
 
-Timer = CpuTimer | CudaTimer
+class Timer(Protocol):
+    """What times calls; `refresh` takes in threads that the first calls started."""
+
+    def refresh(self) -> None: ...
+
+    def time(self, call: Call) -> Timed: ...
 
 
 @dataclass(slots=True)
@@ -147,11 +152,14 @@ class Recorder:
 
 @dataclass(frozen=True, slots=True)
 class WarmUp:
-    """How warming up went; `call_seconds` is what a call took at its end."""
+    """How warming up went; `call_seconds` is what a call took at its end.
+
+    `settled` is None where there were too few calls to tell.
+    """
 
     seconds: float
     iterations: int
-    settled: bool
+    settled: bool | None
     call_seconds: float
 
 
@@ -177,3 +185,14 @@ def warm_up(call: Call, timer: Timer, *, limit_seconds: float) -> WarmUp:
         if settled or spent > limit_seconds:
             return WarmUp(spent, iterations, settled, centre)
         previous = centre
+
+
+def warm_up_exactly(call: Call, timer: Timer, calls: int) -> WarmUp:
+    """Call so many times, as somebody asked for, and tell whether that was enough."""
+    began = time.perf_counter()
+    taken = [timer.time(call).clean_seconds for _ in range(calls)]
+    spent = time.perf_counter() - began
+    if calls < 2 * WINDOW_CALLS:
+        return WarmUp(spent, calls, None, taken[-1] if taken else 0.0)
+    previous, last = median(taken[-2 * WINDOW_CALLS : -WINDOW_CALLS]), median(taken[-WINDOW_CALLS:])
+    return WarmUp(spent, calls, agree(previous, last, STEADY_RATIO), last)

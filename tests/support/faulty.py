@@ -65,6 +65,12 @@ def _segfault_when_large(model: Faulty, y: torch.Tensor) -> object:
     return y
 
 
+def _segfault_when_profiled(model: Faulty, y: torch.Tensor) -> object:
+    if torch._C._autograd._profiler_enabled():
+        ctypes.string_at(0)
+    return y
+
+
 def _raise_when_large(model: Faulty, y: torch.Tensor) -> object:
     if y.shape[0] > 2:
         raise RuntimeError("batch too large for the cache")
@@ -120,6 +126,7 @@ FAULTS = {
     "hang": _hang,
     "segfault": _segfault,
     "segfault_when_large": _segfault_when_large,
+    "segfault_when_profiled": _segfault_when_profiled,
     "raise_when_large": _raise_when_large,
     "eat_memory": _eat_memory,
     "eat_memory_in_child": _eat_memory_in_child,
