@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 ROUNDS = 7
 CALLS = 50
 PROCESSES = 5  # with the passes, and as many without
-UNTOUCHED_RATIO = 0.05  # between latency after the passes and after nothing; the demonstration's own noise is 2 to 3 %
+UNTOUCHED_RATIO = 0.05  # between latency after the passes and after nothing
 B8 = Workload(scenario="b8", batch_size=8)
 TOKENS = (InputSpec(shape=("batch", 64), dtype="int64", range=(0, 10_000)),)
 # The demonstration's transformers again, as modules: only those have layers to be seen by every profiler.

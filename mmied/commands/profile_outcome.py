@@ -19,7 +19,8 @@ from mmied.reports.profile_markdown import profile_markdown
 from mmied.reports.profile_page import profile_html
 from mmied.reports.words import plain, quantile_name, withheld
 from mmied.verdicts.baselines import Regressions, detect_regressions
-from mmied.verdicts.thresholds import Threshold, Verdict, judge, say
+from mmied.verdicts.gate import Verdict, judge, say
+from mmied.verdicts.thresholds import Threshold
 
 QUANTILES = ("0.5", "0.95", "0.99")
 

@@ -6,6 +6,8 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
+LEVEL = 6  # the highest takes a third longer and saves 3 kB
+
 
 def plotly_file() -> Path | None:
     """Return where plotly's script lies in its Python package; None where it is missing."""
@@ -20,4 +22,4 @@ def plotly_file() -> Path | None:
 def packed_plotly() -> str | None:
     """Return the script as base64 of gzip, 2 MB instead of 5, which a page unpacks; None where it is missing."""
     script = plotly_file()
-    return None if script is None else base64.b64encode(gzip.compress(script.read_bytes(), mtime=0)).decode()
+    return None if script is None else base64.b64encode(gzip.compress(script.read_bytes(), LEVEL, mtime=0)).decode()

@@ -10,7 +10,9 @@ from targets import Odd, target
 from torch import nn
 
 from mmied.bench.profilers import memory_timeline
+from mmied.bench.profilers.locator import Locator
 from mmied.bench.profilers.memory_timeline import MAX_LARGEST, MAX_POINTS, Step, replay, steps_of
+from mmied.bench.profilers.model_tree import parts_of
 from mmied.inspection import MemoryTimeline
 
 MEGABYTE = 1 << 20
@@ -95,12 +97,21 @@ def test_odd_outputs_and_inputs_are_no_matter() -> None:
     assert found.peak_layer == "shared"
 
 
-def test_a_scripted_module_does_not_tell_the_layer() -> None:
-    scripted = torch.jit.script(nn.Sequential(nn.Linear(8, 1000)).eval())
+@pytest.mark.parametrize("form", [torch.jit.script, lambda model: torch.jit.trace(model, torch.zeros(4, 8))])
+def test_a_torchscript_module_tells_the_layer_too(form: Any) -> None:
+    scripted = form(nn.Sequential(nn.Linear(8, 10), nn.Sequential(nn.Linear(10, 1000))).eval())
 
     found = timeline(scripted, torch.zeros(4, 8))
 
-    assert (found.peak_bytes, found.peak_layer, found.peak_operator) == (16_000, None, "aten::addmm")
+    assert (found.peak_bytes, found.peak_layer, found.peak_operator) == (16_160, "1.0", "aten::addmm")
+
+
+def test_an_exported_program_does_not_tell_the_layer() -> None:
+    program = torch.export.export(nn.Sequential(nn.Linear(8, 1000)).eval(), (torch.zeros(4, 8),))
+
+    found = timeline(program.module(), torch.zeros(4, 8))
+
+    assert (found.peak_bytes, found.peak_layer) == (16_000, None)
 
 
 def test_a_call_that_takes_no_memory_has_a_flat_timeline() -> None:
@@ -181,8 +192,10 @@ def test_of_many_blocks_the_largest_are_told() -> None:
 
 
 def event(name: str, tag: str, *children: Any, module: int | None = None) -> Any:
-    typed = SimpleNamespace(module=None if module is None else SimpleNamespace(self_ptr=module))
-    return SimpleNamespace(name=name, tag=SimpleNamespace(name=tag), children=list(children), typed=(None, typed))
+    typed = SimpleNamespace(module=None if module is None else SimpleNamespace(self_ptr=module, cls_name="Hidden"))
+    return SimpleNamespace(
+        name=name, tag=SimpleNamespace(name=tag), children=list(children), typed=(None, typed), correlation_id=0
+    )
 
 
 def allocation(at: int, size: int, device: str = "cpu") -> Any:
@@ -193,16 +206,17 @@ def allocation(at: int, size: int, device: str = "cpu") -> Any:
 
 
 def test_fetching_memory_is_put_down_to_who_needed_it() -> None:
+    model = nn.Sequential(nn.Conv2d(1, 1, 1))
     convolution = event("aten::conv2d", "TorchOp", event("aten::empty", "TorchOp", allocation(1, 10)))
-    module = event("nn.Module: Conv2d_0", "PyCall", convolution, allocation(2, 20, "cuda:0"), module=5)
+    module = event("nn.Module: Conv2d_0", "PyCall", convolution, allocation(2, 20, "cuda:0"), module=id(model[0]))
     unknown = event("nn.Module: Hidden_0", "PyCall", allocation(3, 30), module=6)
     alone = event("aten::empty", "TorchOp", allocation(4, 40))
 
-    found = list(steps_of([module, unknown, alone], {5: "layers.0"}))
+    found = list(steps_of([module, unknown, alone], Locator(parts_of(model)), {}))
 
     assert [(one.bytes, one.operator, one.layer, one.on_device) for one in found] == [
-        (10, "aten::conv2d", "layers.0", False),
-        (20, "", "layers.0", True),
+        (10, "aten::conv2d", "0", False),
+        (20, "", "0", True),
         (30, "", None, False),
         (40, "aten::empty", None, False),
     ]

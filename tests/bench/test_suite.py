@@ -67,7 +67,7 @@ def test_each_model_has_its_own_inputs_or_those_that_the_profiler_knows() -> Non
     profiler = ModelProfiler(limit_seconds=0.05)
     first, second = narrow(), nn.Linear(3, 3)
     profiler.profile_model(first, rows, [2])
-    benchmark = suite([first], profiler)
+    benchmark = suite([first], profiler=profiler)
     benchmark.add_model(second, input_generator=lambda size: torch.randn(size, 3))
     results = benchmark.run()
     assert list(results) == ["Sequential", "Linear"]

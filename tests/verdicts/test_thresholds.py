@@ -9,7 +9,8 @@ from builders import B1, B8, NOW, make_failure, make_result
 from mmied.errors import MmiedError
 from mmied.profiles import Profile
 from mmied.records import Memory
-from mmied.verdicts.thresholds import METRICS, Verdict, judge, parse_threshold, require_judgeable
+from mmied.verdicts.gate import Verdict, judge
+from mmied.verdicts.thresholds import METRICS, parse_threshold, require_judgeable
 
 
 def make_profile(**changes: Any) -> Profile:

@@ -48,7 +48,7 @@ def export_flat(model: nn.Module, examples: Sequence[Inputs], *, strict: bool = 
     tensors, inputs = flatten_call(examples[0])
     if not tensors:
         raise ModelError("exporting: the example inputs hold no tensor")
-    free = _free_dimensions(tensors, [flatten_call(example)[0] for example in examples[1:]])
+    free = free_dimensions(tensors, [flatten_call(example)[0] for example in examples[1:]])
     if any(tensor.shape[0] == 1 for tensor, dims in zip(tensors, free, strict=True) if 0 in dims):
         # torch.export takes a size of one for a constant.
         tensors = [torch.cat([t, t]) if 0 in dims else t for t, dims in zip(tensors, free, strict=True)]
@@ -83,7 +83,8 @@ def flatten_call(example: Inputs) -> tuple[list[torch.Tensor], Structure]:
     return take_apart({"args": list(example[0]), "kwargs": dict(example[1])}, "inputs")
 
 
-def _free_dimensions(tensors: list[torch.Tensor], others: list[list[torch.Tensor]]) -> list[set[int]]:
+def free_dimensions(tensors: list[torch.Tensor], others: list[list[torch.Tensor]]) -> list[set[int]]:
+    """Return for each tensor the dimensions that no exported graph should fix: the batch, and whatever varies."""
     batches = {tensor.shape[0] for tensor in tensors if tensor.dim()}
     free = [{0} if tensor.dim() and len(batches) == 1 else set() for tensor in tensors]
     for other in others:

@@ -5,12 +5,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import torch
-from torch.profiler import ProfilerActivity
-
 from mmied.bench.profilers.events import is_range, on_device
-from mmied.bench.profilers.recorded import Target, cut, profiled_call
-from mmied.bench.profilers.torch_trace import event_tree
+from mmied.bench.profilers.recorded import Target, cut
+from mmied.bench.profilers.torch_trace import event_tree, trace
 from mmied.reports.kinds import kind_of_operation
 
 TRACE_SECONDS = 0.3
@@ -42,17 +39,9 @@ class Spent:
 
 def trace_operators(target: Target) -> Sequence[Any]:
     """Return the event trees of some calls. The first use of the profiler costs more and is thrown away."""
-    activities = [ProfilerActivity.CPU] + ([ProfilerActivity.CUDA] if target.device.startswith("cuda") else [])
     calls = max(1, min(TRACE_CALLS, int(TRACE_SECONDS / target.call_seconds)))
-    roots: Sequence[Any] = ()
-    for count in (1, calls):
-        with torch.profiler.profile(activities=activities) as profiler:
-            for _ in range(count):
-                profiled_call(target)
-            if target.device.startswith("cuda"):
-                torch.cuda.synchronize(target.device)
-        roots = event_tree(profiler)
-    return roots
+    trace(target, 1, with_stack=False)
+    return event_tree(trace(target, calls, with_stack=False))
 
 
 def spent_by_operator(roots: Sequence[Any], counted: Collection[str]) -> Spent:

@@ -5,17 +5,19 @@ and the module that runs. What libraries take past the allocators, such as the w
 the resident memory of the memory pass is.
 """
 
+import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
 
-from mmied.bench.profilers.events import entries
+from mmied.bench.profilers.locator import Locator
 from mmied.bench.profilers.model_tree import is_exported, parts_of
 from mmied.bench.profilers.recorded import Target
-from mmied.bench.profilers.torch_trace import event_tree, trace
-from mmied.errors import ModelError
+from mmied.bench.profilers.scripted import Hierarchies, read_hierarchies
+from mmied.bench.profilers.torch_trace import event_tree, recorded_calls, trace, write_traces
 from mmied.inspection import Allocation, MemoryTimeline
 
 MAX_POINTS = 2_000
@@ -46,16 +48,21 @@ def profile(target: Target) -> tuple[MemoryTimeline, ...]:
     Raises ModelError when the profiler lost sight of the call.
     """
     calls = CALLS if target.call_seconds < SLOW_SECONDS else 1
+    parts = parts_of(target.model)
+    scripted = any(isinstance(part.module, torch.jit.ScriptModule) for part in parts)
     trace(target, 1, profile_memory=True)  # the profiler's first use takes longer
-    roots = event_tree(trace(target, calls, profile_memory=True))
+    profiler = trace(target, calls, profile_memory=True, with_modules=scripted)
+    hierarchies = _read_hierarchies(profiler) if scripted else {}
+    roots = event_tree(profiler)
     # Of calls that all take the same memory, the one that was interrupted least.
-    call = min(entries(roots), key=lambda event: event.duration_time_ns, default=None)
-    if call is None:
-        raise ModelError("the profiler did not record the calls. Try again, with a smaller batch if they are long.")
-    names = _module_names(target.model)
+    call = min(recorded_calls(roots), key=lambda event: event.duration_time_ns)
     began, lasted = call.start_time_ns, call.duration_time_ns
     steps = sorted(
-        (step for step in steps_of(roots, names) if began <= step.at_nanoseconds <= began + lasted),
+        (
+            step
+            for step in steps_of(roots, Locator(parts), hierarchies)
+            if began <= step.at_nanoseconds <= began + lasted
+        ),
         key=lambda step: step.at_nanoseconds,
     )
     spaces = (False, True) if target.device.startswith("cuda") else (False,)
@@ -70,19 +77,19 @@ def profile(target: Target) -> tuple[MemoryTimeline, ...]:
     )
 
 
-def _module_names(model: Any) -> dict[int, str]:
-    """Return the modules' names by their addresses; none for scripted and exported ones, whose parts make no events."""
-    parts = parts_of(model)
-    if isinstance(parts[0].module, torch.jit.ScriptModule) or is_exported(parts[0].module):
-        return {}
-    return {id(part.module): part.name for part in parts if part.module is not None}
+def _read_hierarchies(profiler: Any) -> Hierarchies:
+    with tempfile.TemporaryDirectory(prefix="mmied-trace-") as scratch:
+        return read_hierarchies(write_traces(profiler, Path(scratch)))
 
 
-def steps_of(roots: Sequence[Any], module_names: dict[int, str]) -> Iterator[Step]:
-    """Return what the allocators did, by all threads, with the operator and the module around."""
-    todo: list[tuple[Any, str, str | None]] = [(root, "", None) for root in reversed(roots)]
+def steps_of(roots: Sequence[Any], locator: Locator, hierarchies: Hierarchies) -> Iterator[Step]:
+    """Return what the allocators did, by all threads, with the operator and the module around.
+
+    The nodes of an exported program make no events of their own, so that its blocks have no layer.
+    """
+    todo: list[tuple[Any, str, int | None, bool]] = [(root, "", None, False) for root in reversed(roots)]
     while todo:
-        event, operator, layer = todo.pop()
+        event, operator, part, settled = todo.pop()
         match event.tag.name:
             case "Allocation":
                 block = event.typed[1]
@@ -92,13 +99,19 @@ def steps_of(roots: Sequence[Any], module_names: dict[int, str]) -> Iterator[Ste
                     address=block.ptr,
                     on_device=block.device.type != "cpu",
                     operator=operator,
-                    layer=layer,
+                    layer=None if part is None or is_exported(locator.parts[part].module) else locator.parts[part].name,
                 )
-            case "TorchOp" if event.name not in _FETCHES or not operator:
-                operator = event.name
-            case "PyCall" if event.typed[1].module is not None:
-                layer = module_names.get(event.typed[1].module.self_ptr, layer)
-        todo += [(child, operator, layer) for child in reversed(event.children)]
+            case "PyCall":
+                entered = locator.module(event)
+                part = part if entered is None else entered
+            case "TorchOp":
+                if part is not None and not settled and event.correlation_id in hierarchies:
+                    steps = locator.scripted(event, part, hierarchies)
+                    settled = steps is not None
+                    part = steps[-1][0] if steps else part
+                if event.name not in _FETCHES or not operator:
+                    operator = event.name
+        todo += [(child, operator, part, settled) for child in reversed(event.children)]
 
 
 def replay(steps: Sequence[Step], *, on_device: bool, began_nanoseconds: int, nanoseconds: int) -> MemoryTimeline:

@@ -11,7 +11,8 @@ from mmied.bench.profilers.scripted import Hierarchies
 # What calling a module costs the profiler, in events, and that in the caller: it looks the module up before the event
 # begins. Seen with 1,000 ReLU modules: 0.6 µs between them, where an event takes 0.2 µs and the loop 0.1 µs.
 CALLING_EVENTS = 2
-# What an operator of a scripted module inside an eager one costs: the profiler writes out where in the script it is.
+# What an operator of a scripted module inside an eager one costs, about: the profiler writes out where in the script it
+# is. Judged on one mixed model; times inside such models are rough.
 SCRIPTED_EVENTS = 3
 
 

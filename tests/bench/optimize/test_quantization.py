@@ -214,9 +214,23 @@ def test_a_tied_weight_stays_right() -> None:
     assert relative(model(torch.ones(3, 8)), quantized(torch.ones(3, 8))) < 0.05
 
 
-def test_a_scripted_model_is_refused_by_every_way() -> None:
-    with pytest.raises(ModelError, match="TorchScript"):
-        DynamicQuantizer(torch.jit.script(mlp()), example_inputs=torch.randn(2, 8)).optimize()
+@pytest.mark.parametrize(("backend", "kind"), [("onnxruntime", "dynamic"), ("openvino", "static")])
+def test_a_traced_model_has_ways_of_its_own(backend: str, kind: str, snapshot: Any) -> None:
+    need(backend)
+    model = mlp()
+    traced = torch.jit.trace(model, torch.randn(2, 8))
+    before = snapshot(model)
+    quantized = quantizer(traced, kind, backend, [torch.randn(100, 8)]).optimize()
+    x = torch.randn(7, 8).clamp(-2, 2)
+    before.assert_untouched()
+    assert 0 < relative(model(x), quantized(x)) < 0.05
+
+
+def test_a_scripted_model_without_a_way_is_told_why_by_each() -> None:
+    with pytest.raises(ModelError, match="torchao: it knows eager modules, and a TorchScript model has none"):
+        DynamicQuantizer(torch.jit.script(mlp())).optimize()
+    with pytest.raises(ModelError, match="legacy: it knows eager modules"):
+        quantizer(torch.jit.script(mlp()), "dynamic", "legacy", [torch.randn(2, 8)]).optimize()
 
 
 @pytest.mark.parametrize("backend", ["pt2e", "onnxruntime"])

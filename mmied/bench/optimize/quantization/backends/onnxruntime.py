@@ -11,9 +11,10 @@ from typing import Any
 
 import torch
 
-from mmied.bench.optimize.export import export_flat, flat_tensors
+from mmied.bench.optimize.export import FlatProgram, export_flat, flat_tensors
 from mmied.bench.optimize.onnx_model import OnnxModel, to_onnx
 from mmied.bench.optimize.quantization.backend import Backend, Quantized, Request
+from mmied.bench.optimize.scripted import ScriptedCalls
 
 _INSTALL = "pip install 'mmied[onnx]'"
 _NEEDS = {"onnx": _INSTALL, "onnxscript": _INSTALL, "onnxruntime": _INSTALL}
@@ -23,8 +24,6 @@ def applicable(request: Request) -> str | None:
     """Say why a runtime that takes exported float32 graphs on the CPU cannot take this model; None where it can."""
     if not request.examples:
         return "it needs example_inputs to export the model with"
-    if isinstance(request.model, torch.jit.ScriptModule):
-        return "torch.export does not take TorchScript models"
     if request.config.modules:
         return "it cannot be limited to some modules: the exported graph has none"
     if any(tensor.is_cuda for tensor in request.model.parameters()):
@@ -56,8 +55,13 @@ def _apply(request: Request) -> Quantized:
     from onnxruntime import quantization as ort
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
-    exported = export_flat(request.model, request.examples)
-    floating = _unshared(to_onnx(exported))
+    exported: FlatProgram | ScriptedCalls
+    if isinstance(request.model, torch.jit.ScriptModule):
+        exported = ScriptedCalls(request.model, request.examples)
+        floating = _unshared(exported.to_onnx())
+    else:
+        exported = export_flat(request.model, request.examples)
+        floating = _unshared(to_onnx(exported))
     per_channel = request.config.per_channel
     with tempfile.TemporaryDirectory(prefix="mmied-onnx-") as folder, _quiet():
         source, target = Path(folder) / "float.onnx", Path(folder) / "int8.onnx"
@@ -80,8 +84,11 @@ def _apply(request: Request) -> Quantized:
             )
         quantized = target.read_bytes()
     weights = _integer_weights(onnx.load_from_string(quantized))
+    model = OnnxModel(quantized, **exported.facts)
+    if isinstance(exported, ScriptedCalls):
+        exported.check_other_batch(model)
     return Quantized(
-        model=OnnxModel(quantized, **exported.facts),
+        model=model,
         changed={"tensors": len(weights), "parameters": sum(weights)},
         notes=(*exported.notes, "runs in ONNX Runtime on the CPU: for inference alone"),
     )

@@ -7,10 +7,14 @@ import warnings
 from math import prod
 from typing import Any
 
-from mmied.bench.optimize.export import export_flat, flat_tensors
+import torch
+
+from mmied.bench.optimize.export import FlatProgram, export_flat, flat_tensors
 from mmied.bench.optimize.openvino_model import OpenVinoModel, import_openvino, to_bytes
 from mmied.bench.optimize.quantization.backend import Backend, Quantized, Request
 from mmied.bench.optimize.quantization.backends import onnxruntime
+from mmied.bench.optimize.scripted import ScriptedCalls
+from mmied.errors import ModelError
 
 _INSTALL = "pip install 'mmied[openvino]'"
 
@@ -29,18 +33,34 @@ def _apply(request: Request) -> Quantized:
         import nncf
 
         logging.getLogger("nncf").setLevel(logging.ERROR)
-        exported = export_flat(request.model, request.examples)
-        graph = openvino.convert_model(exported.program)
+        exported: FlatProgram | ScriptedCalls
+        if isinstance(request.model, torch.jit.ScriptModule):
+            exported = ScriptedCalls(request.model, request.examples)
+            graph = _convert(openvino, exported.model, example_input=tuple(exported.tensors))
+        else:
+            exported = export_flat(request.model, request.examples)
+            graph = _convert(openvino, exported.program)
         samples = [[tensor.numpy() for tensor in flat_tensors(example)] for example in request.examples]
         # Without model_type: what it adds for transformers (SmoothQuant) was seen to cost two digits of fidelity.
         quantized = nncf.quantize(graph, nncf.Dataset(samples), subset_size=len(samples))
     weights = _integer_weights(quantized)
     xml, data = to_bytes(quantized)
+    model = OpenVinoModel(xml, data, **exported.facts)
+    if isinstance(exported, ScriptedCalls):
+        exported.check_other_batch(model)
     return Quantized(
-        model=OpenVinoModel(xml, data, **exported.facts),
+        model=model,
         changed={"tensors": len(weights), "parameters": sum(weights)},
         notes=(*exported.notes, "runs in OpenVINO on the CPU: for inference alone"),
     )
+
+
+def _convert(openvino: Any, model: Any, **settings: Any) -> Any:
+    try:
+        return openvino.convert_model(model, **settings)
+    except Exception as error:
+        lines = [line for line in str(error).splitlines() if line.strip()] or [""]
+        raise ModelError(f"openvino.convert_model: {type(error).__name__}: {lines[-1][:300]}") from error
 
 
 def _integer_weights(graph: Any) -> list[int]:

@@ -35,6 +35,14 @@ class _Traced:
     notes: tuple[str, ...] = ()
 
 
+def _applicable(request: Request) -> str | None:
+    if not request.config.per_channel:
+        return "its scales are by channel"
+    if isinstance(request.model, torch.jit.ScriptModule):
+        return "torch.export does not take TorchScript models"
+    return applicable(request)
+
+
 def _apply(request: Request) -> Quantized:
     try:
         traced = _trace(request)
@@ -128,9 +136,7 @@ BACKENDS = (
         needs={"torchao.quantization.pt2e": "pip install 'mmied[quantization]'"},
         versions=("torch", "torchao"),
         good_for="it is maintained, and what torch.compile makes quick",
-        applicable=lambda request: (
-            "its scales are by channel" if not request.config.per_channel else applicable(request)
-        ),
+        applicable=_applicable,
         apply=_apply,
     ),
 )
