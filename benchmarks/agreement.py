@@ -50,6 +50,8 @@ INSTALL = (
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("sections", nargs="*", metavar="SECTION", help=f"of {', '.join(SECTIONS)} (default: all)")
+    names = [one.name for one in FAMILIES]
+    parser.add_argument("--models", nargs="+", choices=names, help="of the families (default: each section's own)")
     parser.add_argument("--rounds", type=int, default=9, help="of latency (default: 9)")
     parser.add_argument("--quick", action="store_true", help="small and short: to see whether it works")
     options = parser.parse_args()
@@ -61,7 +63,7 @@ def main() -> int:
     describe_host()
     figures: list[Figure] = []
     for name in options.sections or SECTIONS:
-        figures += SECTIONS[name](options.quick, options.rounds)
+        figures += SECTIONS[name](options)
     return report(figures)
 
 
@@ -69,6 +71,11 @@ def alone(function: Callable[..., Any], *args: Any) -> Any:
     """Call `function` in a fresh process: memory is the process's, and so are torch's settings."""
     with ProcessPoolExecutor(max_workers=1, mp_context=multiprocessing.get_context("spawn")) as pool:
         return pool.submit(function, *args).result()
+
+
+def chosen(options: argparse.Namespace, usual: Sequence[str]) -> Sequence[str]:
+    """Return the models of a section: those that were asked for, or the usual ones; the first of them if quick."""
+    return options.models or (usual[:1] if options.quick else usual)
 
 
 def family(name: str) -> Family:
@@ -82,8 +89,8 @@ def opened(name: str) -> Any:
     from mmied.bench.session import Session
 
     torch.manual_seed(0)
-    chosen = family(name)
-    return Session.of_module(chosen.build(), chosen.make, name=name, threads=1)
+    one = family(name)
+    return Session.of_module(one.build(), one.make, name=name, threads=1)
 
 
 def workload(batch: int) -> Workload:
@@ -93,15 +100,15 @@ def workload(batch: int) -> Workload:
 # Latency
 
 
-def latency_figures(quick: bool, rounds: int) -> list[Figure]:
+def latency_figures(options: argparse.Namespace) -> list[Figure]:
     figures = []
     theirs = find_spec("optimum_benchmark") is not None
-    for name in LATENCY_FAMILIES[:1] if quick else LATENCY_FAMILIES:
-        seconds, times = (0.3, 3) if quick else (1.0, rounds)
+    for name in chosen(options, LATENCY_FAMILIES):
+        seconds, times = (0.3, 3) if options.quick else (1.0, options.rounds)
         found = alone(time_in_turn, name, seconds, times, False)
         figures.append(_ratio_figure(f"latency {name} b1 / torch.utils.benchmark", found))
     if theirs:
-        found = alone(time_in_turn, "bert", 1.0, 3 if quick else rounds, True)
+        found = alone(time_in_turn, "bert", 1.0, 3 if options.quick else options.rounds, True)
         figures.append(_ratio_figure("latency bert b1 / optimum-benchmark", found))
     else:
         figures.append(Figure(what="latency / optimum-benchmark 0.6", shown=INSTALL))
@@ -183,9 +190,10 @@ def _ratio_figure(what: str, found: Sequence[tuple[float, float, float]]) -> Fig
 # FLOPs
 
 
-def flops_figures(quick: bool, rounds: int) -> list[Figure]:
+def flops_figures(options: argparse.Namespace) -> list[Figure]:
     figures = []
-    for one in FAMILIES[:2] if quick else FAMILIES:
+    for name in chosen(options, tuple(one.name for one in FAMILIES)):
+        one = family(name)
         batch = 1 if one.name.startswith("resnet") else BATCH
         counted, coverage, uncounted = alone(count, one.name, batch)
         paper = one.flops(batch)
@@ -216,12 +224,12 @@ def count(name: str, batch: int) -> tuple[float, float, tuple[str, ...]]:
 # Peak memory
 
 
-def memory_figures(quick: bool, rounds: int) -> list[Figure]:
+def memory_figures(options: argparse.Namespace) -> list[Figure]:
     """Hold the pass against resident memory above the loaded model, as it is served; the timeline against that of a
     warm call for which the C library fetches each block from the kernel, so that what is resident is what lives.
     """
     figures = []
-    for name in MEMORY_FAMILIES[:1] if quick else MEMORY_FAMILIES:
+    for name in chosen(options, MEMORY_FAMILIES):
         served = {what: alone(peak, name, False) for what, peak in (("VmHWM", high_water), ("sampler", sampled_peak))}
         figures += _peak_figures(name, "memory pass", alone(pass_peak, name), served)
         with blocks_from_the_kernel():
@@ -306,10 +314,10 @@ def _loaded_call(name: str, warm: bool) -> tuple[Callable[[], Any], int]:
 
     torch.set_num_threads(1)
     torch.manual_seed(0)
-    chosen = family(name)
-    model = chosen.build()
+    one = family(name)
+    model = one.build()
     loaded = _status_bytes("VmRSS")
-    args, kwargs = chosen.make(MEMORY_BATCH)
+    args, kwargs = one.make(MEMORY_BATCH)
 
     def call() -> None:
         with torch.inference_mode():
@@ -331,9 +339,10 @@ def _status_bytes(field: str) -> int:
 # Layers
 
 
-def layers_figures(quick: bool, rounds: int) -> list[Figure]:
+def layers_figures(options: argparse.Namespace) -> list[Figure]:
     figures = []
-    for one in FAMILIES[:2] if quick else FAMILIES:
+    for name in chosen(options, tuple(one.name for one in FAMILIES)):
+        one = family(name)
         batch = 1 if one.name.startswith("resnet") else BATCH
         whole, own, bare, apart = alone(sum_layers, one.name, batch)
         ratio = own / bare
@@ -373,7 +382,7 @@ def sum_layers(name: str, batch: int) -> tuple[float, float, float, int]:
     return found.layers[0].seconds or 0.0, sum(layer.self_seconds or 0.0 for layer in ran), typical(times), len(ran)
 
 
-SECTIONS: dict[str, Callable[[bool, int], list[Figure]]] = {
+SECTIONS: dict[str, Callable[[argparse.Namespace], list[Figure]]] = {
     "flops": flops_figures,
     "layers": layers_figures,
     "latency": latency_figures,

@@ -68,7 +68,7 @@ def main() -> None:
     # The suite holds them against each other, their calls in turn.
     suite = ModelBenchmarkSuite(models, profiler, batch_sizes=arguments.batch_sizes)
     suite.run()
-    print(suite.compare_optimizations(num_runs=20, limit_seconds=4 * limit_seconds))
+    print(suite.compare_optimizations(num_runs=20, limit_seconds=10.0))
     suite.generate_report(["markdown", "html", "json", "csv"], folder, pictures=True)
     summary = {name: result["latency"] | result["memory"] for name, result in suite.results.items()}
     (folder / "summary.json").write_text(json.dumps(summary, indent=2))
