@@ -123,8 +123,8 @@ class Operators:
 class Flops:
     """Floating point operations, a multiply-add counting two.
 
-    `coverage_ratio` is the share of operators' own time that was spent in operators which can be counted;
-    `uncounted` names the costliest of the others that might compute.
+    `coverage_ratio` is the share of operators' own time that was spent in operators which can be counted, those that
+    move memory left out; `uncounted` names the costliest of the others that might compute.
     """
 
     flops: float

@@ -1,5 +1,6 @@
 """The guide's snippets run as they stand, and so does the example."""
 
+import gc
 import re
 import subprocess
 import sys
@@ -9,24 +10,30 @@ from pathlib import Path
 import pytest
 import torch
 
+from mmied.bench import interleave
 from mmied.bench.profilers import latency, memory
 
 ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture
-def one_thread() -> Iterator[None]:
+def quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Spare what these tests do not look at."""
+    monkeypatch.setattr(memory, "LIMIT_SECONDS", 0.01)
+    monkeypatch.setattr(latency, "REFERENCE_ROUNDS", 1)
+    monkeypatch.setattr(latency, "MINIMUM_SECONDS", 0.05)
+    monkeypatch.setattr(interleave, "MINIMUM_ROUNDS", 6)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
+    gc.freeze()
     yield
+    gc.unfreeze()
     torch.set_num_threads(threads)
 
 
-@pytest.mark.usefixtures("one_thread")
+@pytest.mark.usefixtures("quick")
 def test_the_snippets_of_the_guide_run_one_after_the_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(memory, "LIMIT_SECONDS", 0.01)
-    monkeypatch.setattr(latency, "REFERENCE_ROUNDS", 1)
     snippets = re.findall(r"```python\n(.*?)```", (ROOT / "docs/library.md").read_text(), re.DOTALL)
     assert len(snippets) >= 8
     names: dict[str, object] = {}

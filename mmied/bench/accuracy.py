@@ -33,27 +33,34 @@ def measure(
     )
     pairs = ((predict(call, dataset, rows, spec), labels[rows]) for rows in batches)
     if metric is not None:
-        value = _own(metric, torch.cat([outputs for outputs, _ in pairs]), labels)
+        value = own_measure(metric, torch.cat([outputs for outputs, _ in pairs]), labels)
         return Accuracy(metric=metric, value=value, lower=None, upper=None, samples=dataset.samples)
     # Batch by batch: the outputs of all samples together may be many times what the model takes.
     if labels.is_floating_point():
-        return _mean_squared_error(torch.cat([_squared_errors(*pair) for pair in pairs]))
-    return _classification([_met(*pair) for pair in pairs])
+        return mean_squared_error(torch.cat([squared_errors(*pair) for pair in pairs]))
+    met = [class_matches(*pair) for pair in pairs]
+    return classification(sum(int(right.sum()) for right, _ in met), sum(int(counted.sum()) for _, counted in met))
 
 
 def predict(call: Callable[..., Any], dataset: Dataset, rows: torch.Tensor, spec: ModelSpec) -> torch.Tensor:
     """Return the model's prediction for these samples, on the CPU. Raises ModelError where it is not one a sample."""
     args, kwargs = take(call, dataset, rows, spec)
-    tensors = list(output_tensors(call(*args, **kwargs)))
+    return prediction_of(call(*args, **kwargs), len(rows))
+
+
+def prediction_of(output: Any, samples: int) -> torch.Tensor:
+    """Return what stands for the prediction in a model's output, on the CPU. Raises ModelError."""
+    tensors = list(output_tensors(output))
     # A model that gives several names its prediction so, by the custom of transformers; others give it first.
     chosen = next((tensor for path, tensor in tensors if "logits" in path), tensors[0][1] if tensors else None)
-    if chosen is None or chosen.dim() == 0 or chosen.shape[0] != len(rows):
+    if chosen is None or chosen.dim() == 0 or chosen.shape[0] != samples:
         found = "no tensor" if chosen is None else f"one of the shape {tuple(chosen.shape)}"
-        raise ModelError(f"for {len(rows)} samples the model gave {found}: there is no prediction a sample")
+        raise ModelError(f"for {samples} samples the model gave {found}: there is no prediction a sample")
     return chosen.to("cpu")
 
 
-def _own(metric: str, outputs: torch.Tensor, labels: torch.Tensor) -> float:
+def own_measure(metric: str, outputs: torch.Tensor, labels: torch.Tensor) -> float:
+    """Return what the user's own function says of outputs and labels. Raises ModelError."""
     try:
         value = float(import_callable(metric)(outputs, labels))
     except ModelError:
@@ -65,8 +72,8 @@ def _own(metric: str, outputs: torch.Tensor, labels: torch.Tensor) -> float:
     return value
 
 
-def _met(outputs: torch.Tensor, labels: torch.Tensor) -> tuple[int, int]:
-    """Return how many classes were met, and of how many; labels of IGNORED_LABEL do not count. Raises ModelError."""
+def class_matches(outputs: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return which classes were met and which counted: labels of IGNORED_LABEL do not. Raises ModelError."""
     labels = labels.squeeze(-1) if labels.dim() == outputs.dim() > 1 and labels.shape[-1] == 1 else labels
     shape = tuple(outputs.shape)
     if tuple(labels.shape) == shape and not outputs.is_floating_point():
@@ -81,12 +88,11 @@ def _met(outputs: torch.Tensor, labels: torch.Tensor) -> tuple[int, int]:
             "one more dimension, with an entry for each class. Give --metric package.module:function."
         )
     counted = labels != IGNORED_LABEL
-    return int(((predicted == labels) & counted).sum()), int(counted.sum())
+    return (predicted == labels) & counted, counted
 
 
-def _classification(met: list[tuple[int, int]]) -> Accuracy:
-    """Return the share of classes that were met, with Wilson's interval."""
-    right, total = sum(each for each, _ in met), sum(each for _, each in met)
+def classification(right: int, total: int) -> Accuracy:
+    """Return the share of classes that were met, with Wilson's interval. Raises ModelError where none counted."""
     if not total:
         raise ModelError(f"all labels are {IGNORED_LABEL}, which stands for no label")
     lower, upper = wilson_interval(right, total)
@@ -102,7 +108,7 @@ def wilson_interval(successes: int, trials: int, confidence: float = 0.95) -> tu
     return (centre - half if successes else 0.0), (centre + half if successes < trials else 1.0)
 
 
-def _squared_errors(outputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+def squared_errors(outputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     """Return the mean squared error of each sample. Raises ModelError."""
     if outputs.numel() != labels.numel():
         raise ModelError(
@@ -112,7 +118,7 @@ def _squared_errors(outputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor
     return (outputs.double().reshape(len(labels), -1) - labels.double().reshape(len(labels), -1)).square().mean(1)
 
 
-def _mean_squared_error(errors: torch.Tensor) -> Accuracy:
+def mean_squared_error(errors: torch.Tensor) -> Accuracy:
     """Return the mean of the samples' errors, with the percentile bootstrap's interval over samples."""
     generator = torch.Generator().manual_seed(0)
     means = torch.stack(

@@ -34,7 +34,10 @@ def apply_precision(model: Any, precision: str) -> Callable[..., Any]:
     if name.startswith(AUTOCAST):
         return _autocast(model, DTYPES[name.removeprefix(AUTOCAST)])
     if not isinstance(model, torch.nn.Module):
-        raise ModelError(f"precision {name}: a compiled package has the one that it was compiled in")
+        raise ModelError(
+            f"precision {name}: a {type(model).__name__} cannot be cast, as it is no torch.nn.Module. A compiled "
+            "package has the precision that it was compiled in."
+        )
     if name == own_precision(model):
         return model
     return copied(model, f"precision {name}").to(DTYPES[name])

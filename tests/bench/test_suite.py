@@ -1,5 +1,6 @@
 """A suite measures models side by side, each on its own inputs, and compares them with their calls in turn."""
 
+import gc
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ from library_models import Narrow
 from torch import nn
 
 from mmied import MmiedError, ModelBenchmark, ModelBenchmarkSuite, ModelProfiler
+from mmied.bench import interleave
 from mmied.bench.profilers import latency, memory
 from mmied.reports.documents import read_comparison
 
@@ -21,9 +23,13 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Spare what these tests do not look at; OpenMP threads that spin beside a busy neighbour would make them wait."""
     monkeypatch.setattr(memory, "LIMIT_SECONDS", 0.01)
     monkeypatch.setattr(latency, "REFERENCE_ROUNDS", 1)
+    monkeypatch.setattr(latency, "MINIMUM_SECONDS", 0.05)
+    monkeypatch.setattr(interleave, "MINIMUM_ROUNDS", 6)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
+    gc.freeze()  # what all the imports left is not looked through again in each collection
     yield
+    gc.unfreeze()
     torch.set_num_threads(threads)
 
 

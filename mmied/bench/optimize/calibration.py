@@ -14,11 +14,11 @@ MINIMUM_SAMPLES = 32  # below, the range of an activation is the range of a few 
 ENOUGH_SAMPLES = 300  # more were not seen to change a scale that matters; NNCF stops there too
 
 
-def as_inputs(batch: Any, model: nn.Module) -> Inputs:
-    """Return one batch of a loader as a call of `model`.
+def as_inputs(batch: Any, most: int | None = None) -> Inputs:
+    """Return one batch of a loader, or one example, as a call of a model.
 
-    A mapping is keyword inputs; a pair of a tuple or list and a mapping is the whole call; of another tuple or list,
-    as labelled data sets give, the model gets as many as its forward pass has places for.
+    A mapping is keyword inputs; a pair of a tuple or list and a mapping is the whole call; another tuple or list is
+    positional inputs, of which the model gets `most`: labelled data sets give the label last.
     """
     if isinstance(batch, Mapping):
         return (), dict(batch)
@@ -26,16 +26,17 @@ def as_inputs(batch: Any, model: nn.Module) -> Inputs:
         return (batch,), {}
     if len(batch) == 2 and isinstance(batch[0], tuple | list) and isinstance(batch[1], Mapping):
         return tuple(batch[0]), dict(batch[1])
-    return tuple(batch)[: _places(model, len(batch))], {}
+    return tuple(batch)[:most], {}
 
 
-def _places(model: nn.Module, most: int) -> int:
+def places(model: nn.Module) -> int | None:
+    """Return how many positional inputs a model's forward pass takes; None where it takes any, or does not tell."""
     try:
         parameters = inspect.signature(model.forward).parameters.values()
     except (TypeError, ValueError):
-        return most
+        return None
     if any(each.kind is each.VAR_POSITIONAL for each in parameters):
-        return most
+        return None
     return sum(each.kind in (each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD) for each in parameters)
 
 
@@ -58,8 +59,9 @@ def read_calibration(
         )
     calls: list[Inputs] = []
     samples = 0
+    most = places(model)
     for index, batch in enumerate(loader):
-        args, kwargs = to_inputs(batch) if to_inputs is not None else as_inputs(batch, model)
+        args, kwargs = to_inputs(batch) if to_inputs is not None else as_inputs(batch, most)
         samples += _check(model, (args, kwargs), f"calibration batch {index}")
         calls.append((args, kwargs))
         if samples >= enough:

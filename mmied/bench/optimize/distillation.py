@@ -10,10 +10,10 @@ from torch import nn
 from torch.nn import functional
 
 from mmied.bench.fidelity import output_tensors
-from mmied.bench.optimize.calibration import as_inputs
+from mmied.bench.optimize.calibration import as_inputs, places
 from mmied.bench.optimize.export import Inputs
 from mmied.bench.optimize.private_copy import private_copy
-from mmied.bench.optimize.recipe import Recipe, attach
+from mmied.bench.optimize.recipe import Recipe, attach, class_path
 from mmied.bench.optimize.training_flags import training_flags
 from mmied.bench.serving import as_served
 from mmied.errors import ModelError
@@ -98,6 +98,7 @@ def distill_model(
     trained = sum(int((a != b.detach()).sum()) for a, b in zip(before, parameters, strict=True))
     recipe = Recipe(
         kind="distillation",
+        model=class_path(student),
         backend="torch",
         settings={"epochs": epochs, "temperature": temperature, "alpha": alpha, "kind": kind},
         changed={"parameters": trained},
@@ -169,8 +170,8 @@ def _split(model: nn.Module, *, labelled: bool) -> Callable[[Any], Batch]:
     def split(batch: Any) -> Batch:
         if isinstance(batch, tuple | list) and len(batch) > 1 and labelled:
             *inputs, labels = batch
-            return as_inputs(tuple(inputs) if len(inputs) > 1 else inputs[0], model), labels
-        return as_inputs(batch, model), None
+            return as_inputs(tuple(inputs) if len(inputs) > 1 else inputs[0]), labels
+        return as_inputs(batch, places(model)), None
 
     return split
 

@@ -13,6 +13,8 @@ from torch import nn
 from mmied.bench.optimize.graph_model import GraphModel
 from mmied.bench.optimize.onnx_model import OnnxModel
 from mmied.bench.optimize.openvino_model import OpenVinoModel
+from mmied.bench.optimize.package_model import PackageModel
+from mmied.bench.optimize.pickling import pickled, read_torchscript, torchscript_bytes
 from mmied.bench.optimize.quantization.backends.torchao import quiet
 from mmied.errors import ModelError
 
@@ -46,18 +48,16 @@ def format_named(name: str) -> Format:
 
 def _pickle(model: nn.Module) -> Files:
     _refuse_main(model)
-    buffer = io.BytesIO()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about packed legacy weights
         try:
-            torch.save(model, buffer)
+            return {"model.pt": pickled(model)}
         except (pickle.PicklingError, AttributeError, TypeError, RuntimeError, NotImplementedError) as error:
             raise ModelError(
                 f"{type(model).__name__} cannot be saved: {error}. It goes on working here. To save it, move "
                 "the classes and functions that it holds to the top level of a module (a lambda cannot be pickled), or "
                 "take a backend whose file needs no class: 'onnxruntime', 'openvino'."
             ) from error
-    return {"model.pt": buffer.getvalue()}
 
 
 def _refuse_main(model: nn.Module) -> None:
@@ -96,12 +96,6 @@ def _read_graph(files: Files, facts: Mapping[str, Any]) -> nn.Module:
     return GraphModel(program.module(), **facts)
 
 
-def _torchscript(model: torch.jit.ScriptModule) -> Files:
-    buffer = io.BytesIO()
-    torch.jit.save(model, buffer)
-    return {"model.ts": buffer.getvalue()}
-
-
 FORMATS: tuple[Format, ...] = (
     Format(
         name="onnx",
@@ -128,12 +122,20 @@ FORMATS: tuple[Format, ...] = (
         read=_read_graph,
     ),
     Format(
+        name="package",
+        holds=lambda model: isinstance(model, PackageModel),
+        code=True,
+        write=lambda model: {"model.pt2": model.package},
+        facts=lambda model: model.facts() | {"device": model.device},
+        read=lambda files, facts: PackageModel(files["model.pt2"], **facts),
+    ),
+    Format(
         name="torchscript",
         holds=lambda model: isinstance(model, torch.jit.ScriptModule),
         code=True,
-        write=_torchscript,
-        facts=lambda model: {},
-        read=lambda files, facts: torch.jit.load(io.BytesIO(files["model.ts"])),
+        write=lambda model: {"model.ts": torchscript_bytes(model)},
+        facts=lambda model: {"training": model.training},
+        read=lambda files, facts: read_torchscript(files["model.ts"], facts["training"]),
     ),
     Format(
         name="pickle",

@@ -25,15 +25,20 @@ class GraphModel(FlatModel):
 
     def exported_bytes(self) -> bytes:
         """Return the graph as a .pt2 file."""
+        buffer = io.BytesIO()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            torch.export.save(self.exported(), buffer)
+        return buffer.getvalue()
+
+    def exported(self) -> torch.export.ExportedProgram:
+        """Return the graph as a program, with the sizes free that were."""
         example = zeros_for(self.sizes, self.dtypes)
         shapes: tuple[object, ...] = tuple(
             {dim: torch.export.Dim.AUTO for dim, size in enumerate(row) if size is None} for row in self.sizes
         )
         if isinstance(self.graph, FlatCalls):
             shapes = (shapes,)  # its inputs are variadic
-        buffer = io.BytesIO()
         with torch.no_grad(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            program = torch.export.export(self.graph, example, dynamic_shapes=shapes)
-            torch.export.save(program, buffer)
-        return buffer.getvalue()
+            return torch.export.export(self.graph, example, dynamic_shapes=shapes)

@@ -30,7 +30,6 @@ class Manifest:
 
     version: int = VERSION
     format: str  # "pickle", "onnx", … of mmied.bench.optimize.formats
-    model: str  # the original's class: "shop.models:Ranker"
     recipe: Recipe
     versions: Mapping[str, str]  # of python, mmied and the packages of the recipe
     files: Mapping[str, SavedFile]

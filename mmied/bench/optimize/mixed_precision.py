@@ -1,5 +1,6 @@
 """Let a model compute in half precision, and give its callers float32 as before."""
 
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,7 +11,7 @@ from mmied.bench.optimize.calibration import as_inputs
 from mmied.bench.optimize.difference import relative_difference
 from mmied.bench.optimize.precision_support import best_dtype, unsupported_reason, warning_about
 from mmied.bench.optimize.private_copy import private_copy
-from mmied.bench.optimize.recipe import Recipe, attach
+from mmied.bench.optimize.recipe import Recipe, attach, class_path
 from mmied.bench.optimize.structure import map_tensors
 from mmied.bench.precision import device_of
 from mmied.bench.serving import as_served
@@ -29,7 +30,7 @@ class MixedPrecisionWrapper(nn.Module):
     def __init__(self, model: nn.Module, dtype: torch.dtype = torch.float16, use_auto_cast: bool = True) -> None:
         super().__init__()
         require_dtype(dtype, device_of(model))
-        self.model = model if use_auto_cast else model.to(dtype)
+        self.model = model if use_auto_cast else _cast(model, dtype)
         self.dtype = dtype
         self.use_auto_cast = use_auto_cast
         self.training = model.training
@@ -43,6 +44,13 @@ class MixedPrecisionWrapper(nn.Module):
             cast = map_tensors(lambda tensor: tensor.to(self.dtype) if tensor.is_floating_point() else tensor, given)
             output = self.model(*cast["args"], **cast["kwargs"])
         return map_tensors(lambda tensor: tensor.float() if tensor.dtype is self.dtype else tensor, output)
+
+
+def _cast(model: nn.Module, dtype: torch.dtype) -> nn.Module:
+    with warnings.catch_warnings():
+        # An exported graph holds a parameter under several names; torch looks at the gradient of one that it has cast.
+        warnings.filterwarnings("ignore", message=".*\\.grad attribute of a Tensor that is not a leaf.*")
+        return model.to(dtype)
 
 
 class MixedPrecisionConverter:
@@ -85,6 +93,7 @@ class MixedPrecisionConverter:
         self.notes = (*self.notes, *self._findings(wrapped))
         recipe = Recipe(
             kind="mixed precision",
+            model=class_path(self.model),
             backend="autocast" if self.use_auto_cast else "cast",
             settings={"dtype": str(self.dtype).removeprefix("torch."), "use_auto_cast": self.use_auto_cast},
             changed={"tensors": len(affected), "parameters": sum(tensor.numel() for tensor in affected)},
@@ -100,7 +109,7 @@ class MixedPrecisionConverter:
             yield "autocast casts the weights in each call: use_auto_cast=False is quicker, where it is exact enough"
         if self.example_inputs is None:
             return
-        example = as_inputs(self.example_inputs, self.model)
+        example = as_inputs(self.example_inputs)
         try:
             with as_served(self.model), as_served(wrapped):
                 difference = relative_difference(self.model, wrapped, example)

@@ -18,10 +18,16 @@ class Recipe:
 
     kind: str  # "dynamic quantization"
     backend: str  # "torchao"
+    model: str = ""  # the original's class: "shop.models:Ranker"
     settings: Mapping[str, Any] = field(default_factory=dict)
     changed: Mapping[str, int]  # the proof: modules, nodes, parameters, bytes, …; never all zero
     packages: tuple[str, ...] = ("torch",)  # distributions whose versions matter to the result
     notes: tuple[str, ...] = ()
+
+
+def class_path(model: object) -> str:
+    """Return the import path of a model's class."""
+    return f"{type(model).__module__}:{type(model).__qualname__}"
 
 
 def attach(model: nn.Module, recipe: Recipe) -> nn.Module:

@@ -36,7 +36,6 @@ def save_optimized(model: nn.Module, folder: str | Path) -> Path:
     files = form.write(model)
     manifest = Manifest(
         format=form.name,
-        model=f"{type(model).__module__}:{type(model).__qualname__}",
         recipe=recipe,
         versions=manifests.current_versions(recipe.packages),
         files={

@@ -7,7 +7,7 @@ where FLOPs are told: their few operations an element wait for memory. Products 
 """
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -32,6 +32,7 @@ from mmied.reports.kinds import kind_of_operation
 SETTLING_CALLS = 2  # TorchScript optimizes in its first calls, and may not be watched while it does
 
 CONVENTION = "elementwise operations, softmax and normalisation count nothing, by convention"
+UNCOUNTABLE = "Count the model that this one was made from."
 INTEGERS = "products of integers are no floating point operations and count nothing: {}"
 
 
@@ -54,11 +55,9 @@ def profile(target: Target) -> Flops:
     total = sum(by_operator.values())
     spent = spent_by_operator(trace_operators(target), {_name(packet) for packet in counter.flop_registry})
     uncounted = costliest_uncounted(spent)
-    if not by_operator and not (
-        isinstance(target.model, torch.nn.Module) and uncounted and all(map(_is_free, uncounted))
-    ):
-        seen = f"its time goes to {', '.join(uncounted)}" if uncounted else "it runs no operators that torch sees"
-        raise ModelError(f"FLOPs cannot be counted: {seen}. Count the model that this one was made from.")
+    is_module = isinstance(target.model, torch.nn.Module)
+    if not by_operator and not (is_module and uncounted and all(map(_is_free, uncounted))):
+        raise ModelError(f"FLOPs cannot be counted: {_what_runs(is_module, uncounted)}. {UNCOUNTABLE}")
     integers = tuple(name for name in uncounted if name.startswith("quantized::") or name == "aten::_int_mm")
     return Flops(
         flops=total,
@@ -68,6 +67,13 @@ def profile(target: Target) -> Flops:
         uncounted=uncounted,
         notes=(CONVENTION, *((INTEGERS.format(", ".join(integers)),) if integers else ())),
     )
+
+
+def _what_runs(is_module: bool, uncounted: Sequence[str]) -> str:
+    if not uncounted:
+        return "it runs no operators that torch sees"
+    names = ", ".join(uncounted)
+    return f"its time goes to {names}" if is_module else f"it is compiled code, of which torch sees {names} alone"
 
 
 def _is_free(operator: str) -> bool:

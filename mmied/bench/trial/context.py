@@ -37,6 +37,7 @@ class Applied:
     notes: tuple[str, ...] = ()
     lock_in: tuple[str, ...] = ()
     inference_mode: bool = True  # false: called under no_grad, for tensors that inference mode forbids to change
+    batches: int = 1
 
 
 Apply = Callable[..., Any]  # (model, context, **settings) → Applied, or a module with its recipe

@@ -6,7 +6,8 @@ from typing import Literal
 
 from mmied.errors import MmiedError
 from mmied.optimization import Candidate, Fidelity
-from mmied.records import ModelSpec
+from mmied.profiles import Accuracy
+from mmied.records import Environment, ModelSpec
 
 JOB_FILE, LOG_FILE = "serve.json", "log.txt"
 
@@ -33,6 +34,8 @@ class ServeJob:
     inputs: str | None = None  # the file that a command `inputs` wrote
     calibration: str | None = None  # a .npz or .safetensors of real inputs
     fine_tune: str | None = None  # import path
+    evaluation: str | None = None  # a .npz or .safetensors of labelled samples
+    metric: str | None = None  # accuracy, mse or an import path; None: by the labels
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,14 +44,16 @@ class Command:
 
     open: load the model, apply the candidate, call it with each batch size. block: time `calls` calls. inputs: write
     those of each batch size, and of all `calls` batches together, into `file`. outputs: write those of `calls`
-    batches into `file`. compare: hold those of `calls` batches against `file`. save: write the model into the folder
-    `file`. memory: tell the process's own.
+    batches into `file`. compare: hold those of `calls` batches against `file`. evaluate: hold the predictions of all
+    labelled samples against their labels, write each sample's score into `file`, and hold them against those of
+    `against` where that is given. save: write the model into the folder `file`. memory: tell the process's own.
     """
 
-    do: Literal["open", "block", "inputs", "outputs", "compare", "save", "memory"]
+    do: Literal["open", "block", "inputs", "outputs", "compare", "evaluate", "save", "memory"]
     batch_size: int = 1
     calls: int = 1
     file: str = ""
+    against: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +76,7 @@ class Reply:
     artifact_bytes: int | None = None
     threads: int | None = None
     setting: bool = False  # the deployed model itself is called: there is nothing to save
+    environment: Environment | None = None  # of the deployed model's process
     # of block: one entry a call
     wall_seconds: tuple[float, ...] = ()
     wait_seconds: tuple[float, ...] = ()
@@ -79,6 +85,10 @@ class Reply:
     disturbed: bool = False
     # of compare
     fidelity: Fidelity | None = None
+    # of evaluate
+    accuracy: Accuracy | None = None
+    accuracy_change: tuple[float, float, float] | None = None  # estimate, lower, upper: own score less the other's
+    predictions_changed: int | None = None  # samples
     # of memory: above the bare runtime
     resident_bytes: int | None = None
     peak_bytes: int | None = None

@@ -3,7 +3,7 @@
 import gc
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
@@ -44,6 +44,7 @@ class Served:
         self._job, self._folder = job, folder
         self._call: Callable[..., Any] | None = None
         self._mode: Callable[[], AbstractContextManager[Any]] = torch.inference_mode
+        self._batches = 1  # deployed ones that one call takes
         self._make: Callable[[int], Any] | None = None
         self._theft, self._waits = Theft(), WaitMeter()
         self._timer: Timer | None = None
@@ -89,7 +90,7 @@ class Served:
         self._make = model.make
         loaded = time.perf_counter()
         applied = self._apply(model)
-        self._call = applied.call
+        self._call, self._batches = applied.call, applied.batches
         self._mode = torch.inference_mode if applied.inference_mode else torch.no_grad
         ready = time.perf_counter()
         on_cuda = spec.device.startswith("cuda")
@@ -119,7 +120,8 @@ class Served:
                     check_outputs(call())
                     first[size] = time.perf_counter() - began
                     self._timer.refresh()
-                    typical[size] = warm_up(call, self._timer, limit_seconds=WARM_UP_SECONDS).call_seconds
+                    seconds = warm_up(call, self._timer, limit_seconds=WARM_UP_SECONDS).call_seconds
+                    typical[size] = seconds / self._batches
             except Exception as error:
                 if len(self._job.batch_sizes) == 1:
                     raise
@@ -178,27 +180,33 @@ class Served:
         assert self._call is not None
         assert self._make is not None
         model = self._call
-        args, kwargs = self._make(batch_size)
+        args, kwargs = self._make(batch_size * self._batches)
         return lambda: model(*args, **kwargs)
 
     def _block(self, batch_size: int, calls: int) -> Reply:
-        """Time `calls` calls one by one, after one that is not counted: another process had the caches meanwhile."""
+        """Time `calls` calls one by one, after one that is not counted: another process had the caches meanwhile.
+
+        A call that takes several batches together counts as as many, each with its share of the time.
+        """
         assert self._timer is not None
         recorder = Recorder(several_threads=torch.get_num_threads() > 1)
         with self._mode():
             call = self._call_with(batch_size)
             call()
             self._theft.since_last()
-            for _ in range(calls):
+            for _ in range(-(-calls // self._batches)):
                 recorder.add(self._timer.time(call))
         gc.collect(0)  # the young ones: all of torch's objects would take a tenth of a second
         return Reply(
-            wall_seconds=tuple(recorder.wall),
-            wait_seconds=tuple(recorder.wait),
-            wait_total_seconds=tuple(recorder.total),
-            device_seconds=tuple(recorder.device),
+            wall_seconds=self._shares(recorder.wall),
+            wait_seconds=self._shares(recorder.wait),
+            wait_total_seconds=self._shares(recorder.total),
+            device_seconds=self._shares(recorder.device),
             disturbed=self._theft.since_last(),
         )
+
+    def _shares(self, seconds: Sequence[float]) -> tuple[float, ...]:
+        return tuple(each / self._batches for each in seconds)
 
     def _outputs(self, batch_size: int, batches: int) -> dict[str, torch.Tensor]:
         """Return what the model gives for as many batches of one larger draw of inputs, by the paths of its tensors."""
@@ -207,8 +215,9 @@ class Served:
         samples = batch_size * batches
         inputs = self._make(samples)
         parts: dict[str, list[torch.Tensor]] = {}
-        for start in range(0, samples, batch_size):
-            args, kwargs = _rows(inputs, samples, slice(start, start + batch_size))
+        together = batch_size * self._batches if batches % self._batches == 0 else batch_size
+        for start in range(0, samples, together):
+            args, kwargs = _rows(inputs, samples, slice(start, start + together))
             with self._mode():
                 output = self._call(*args, **kwargs)
             for path, tensor in output_tensors(output):

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import torch
-from optimizable import Answer, Encoder, Holding, Ranker, mlp
+from optimizable import Answer, Encoder, Holding, Logits, Ranker, mlp
 from torch import nn
 
 from mmied.bench.optimize.convenience import convert_to_mixed_precision, prune_model, quantize_model
@@ -49,6 +49,16 @@ def made() -> dict[str, tuple[nn.Module, tuple[Any, ...], dict[str, Any]]]:
         "fx": (quantize_model(mlp(), "static", backend="legacy", calibration_loader=calibration), (x,), {}),
         "distilled": (distill_model(mlp(), mlp().train(), [torch.randn(8, 8)], alpha=1.0).student, (x,), {}),
     }
+    traced = torch.jit.trace(mlp(), x)
+    models["traced"] = (convert_to_mixed_precision(traced, torch.bfloat16, False), (x,), {})
+    batch = torch.export.Dim("batch", min=1, max=64)
+    for name, example in (
+        ("exported", ((torch.randn(2, 8),), {})),
+        ("keywords", ((), {"features": torch.randn(2, 8)})),
+    ):
+        program = torch.export.export(Logits(Ranker()), *example, dynamic_shapes={"features": {0: batch}})
+        given = ((x,), {}) if name == "exported" else ((), {"features": x})
+        models[name] = (convert_to_mixed_precision(program.module(), torch.bfloat16, False), *given)
     if find_spec("torch_pruning"):
         structured = prune_model(mlp(), "structured", 0.5, example_inputs=x)
         models["structured"] = (structured, (x,), {})
@@ -103,7 +113,7 @@ def test_the_manifest_tells_what_it_is_and_how_it_was_made(saved: Path) -> None:
     assert manifest["recipe"]["kind"] == "magnitude pruning"
     assert manifest["recipe"]["settings"]["amount"] == 0.5
     assert manifest["recipe"]["changed"]["parameters"] > 0
-    assert manifest["model"] == "torch.nn.modules.container:Sequential"
+    assert manifest["recipe"]["model"] == "torch.nn.modules.container:Sequential"
     assert manifest["versions"]["torch"] == torch.__version__
     data = (saved / "model.pt").read_bytes()
     assert manifest["files"] == {"model.pt": {"sha256": hashlib.sha256(data).hexdigest(), "size_bytes": len(data)}}

@@ -13,7 +13,7 @@ from mmied.bench.optimize.pruning import masks
 from mmied.bench.optimize.pruning.config import PruningConfig, amount_at
 from mmied.bench.optimize.pruning.structured import ChannelPruner, unavailable
 from mmied.bench.optimize.pruning.weights import Weight, prunable, sparsity
-from mmied.bench.optimize.recipe import Recipe, attach
+from mmied.bench.optimize.recipe import Recipe, attach, class_path
 from mmied.bench.optimize.training_flags import training_flags
 from mmied.errors import ModelError
 
@@ -65,7 +65,7 @@ class ModelPruner:
             )
         example = None
         if self.example_inputs is not None:
-            example = detach(as_inputs(self.example_inputs, copy))
+            example = detach(as_inputs(self.example_inputs))
         notes: list[str] = []
         if config.n_iterations > 1 and self.fine_tune is None:
             notes.append(f"without fine_tune the {config.n_iterations} steps give what one step gives")
@@ -148,6 +148,7 @@ class ModelPruner:
             )
         recipe = Recipe(
             kind=f"{config.method} pruning",
+            model=class_path(self.model),
             backend="torch-pruning" if taken_out else "torch.nn.utils.prune",
             settings=config.settings() | {"fine_tuned": self.fine_tune is not None},
             changed=changed,

@@ -34,4 +34,4 @@ class DynamicQuantizer(Quantizer):
         if self.example_inputs is None:
             return []
         with torch.no_grad():
-            return [detach(as_inputs(self.example_inputs, model))]
+            return [detach(as_inputs(self.example_inputs))]

@@ -15,7 +15,7 @@ from mmied.bench.optimize.private_copy import private_copy
 from mmied.bench.optimize.quantization.backend import Backend, Quantized, Request
 from mmied.bench.optimize.quantization.choosing import fitting_backends
 from mmied.bench.optimize.quantization.config import QuantizationConfig
-from mmied.bench.optimize.recipe import Recipe, attach, recipe_of, require_change
+from mmied.bench.optimize.recipe import Recipe, attach, class_path, recipe_of, require_change
 from mmied.bench.optimize.training_flags import training_flags
 from mmied.errors import ModelError
 
@@ -44,14 +44,15 @@ class Quantizer:
 
     def optimize(self) -> nn.Module:
         """Return the quantized model. Raises ModelError where no way fits it, or where nothing was changed."""
-        examples = self._examples(self._working_copy())
+        original = self._evaluated_copy()
+        examples = self._examples(original)
         config = self.config
         reasons: list[str] = []
-        request = Request(model=self._working_copy(), config=config, examples=examples)
-        for backend, why in fitting_backends(request, reasons):
+        for backend, why in fitting_backends(Request(model=original, config=config, examples=examples), reasons):
             try:
-                made = backend.apply(Request(model=self._working_copy(), config=config, examples=examples))
-                self.quantized = self._finish(made, backend, why, examples)
+                # A copy for each: a backend that fails may have changed half of it.
+                made = backend.apply(Request(model=self._evaluated_copy(), config=config, examples=examples))
+                self.quantized = self._finish(made, backend, why, original, examples)
                 return self.quantized
             except ModelError as error:
                 if config.backend != "auto":
@@ -80,16 +81,19 @@ class Quantizer:
     def _types(cls) -> tuple[str, ...]:
         return (cls.quantization_type,)
 
-    def _working_copy(self) -> nn.Module:
+    def _evaluated_copy(self) -> nn.Module:
         copy = private_copy(self.model, "quantization")
         with contextlib.suppress(NotImplementedError):  # an exported module has the one mode that it was exported in
             copy.eval()
         return copy
 
-    def _finish(self, made: Quantized, backend: Backend, why: str, examples: Sequence[Inputs]) -> nn.Module:
+    def _finish(
+        self, made: Quantized, backend: Backend, why: str, original: nn.Module, examples: Sequence[Inputs]
+    ) -> nn.Module:
         notes = [why, *made.notes]
         recipe = Recipe(
             kind=f"{self.config.quantization_type} quantization",
+            model=class_path(self.model),
             backend=backend.name,
             settings=self.config.settings(),
             changed=made.changed,
@@ -98,7 +102,7 @@ class Quantizer:
         )
         require_change(recipe)
         if examples:
-            difference = relative_difference(self._working_copy(), made.model, examples[0])
+            difference = relative_difference(original, made.model, examples[0])
             notes.append(f"on example inputs its outputs are off by {difference:.2%} (relative L2)")
         if not isinstance(made.model, FlatModel):
             training_flags(self.model).restore(made.model)
