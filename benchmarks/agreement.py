@@ -225,15 +225,15 @@ def count(name: str, batch: int) -> tuple[float, float, tuple[str, ...]]:
 
 
 def memory_figures(options: argparse.Namespace) -> list[Figure]:
-    """Hold the pass against resident memory above the loaded model, as it is served; the timeline against that of a
-    warm call for which the C library fetches each block from the kernel, so that what is resident is what lives.
+    """Hold the pass against resident memory above the loaded model, in its own process; the timeline against that of
+    a warm call for which the C library fetches each block from the kernel, so that what is resident is what lives.
     """
     figures = []
     for name in chosen(options, MEMORY_FAMILIES):
-        served = {what: alone(peak, name, False) for what, peak in (("VmHWM", high_water), ("sampler", sampled_peak))}
-        figures += _peak_figures(name, "memory pass", alone(pass_peak, name), served)
+        ours, high, seen = alone(resident_peaks, name)
+        figures += _peak_figures(name, "memory pass", ours, {"VmHWM": high, "sampler": seen})
         with blocks_from_the_kernel():
-            live = {what: alone(peak, name, True) for what, peak in (("VmHWM", high_water), ("sampler", sampled_peak))}
+            live = {what: alone(peak, name) for what, peak in (("VmHWM", high_water), ("sampler", sampled_peak))}
         figures += _peak_figures(name, "timeline", alone(timeline_peak, name), live)
     return figures
 
@@ -260,10 +260,23 @@ def blocks_from_the_kernel() -> Iterator[None]:
         del os.environ["MALLOC_MMAP_THRESHOLD_"]
 
 
-def pass_peak(name: str) -> int:
-    """Return what the memory pass tells: the activation above the model."""
-    result = opened(name).measure(workload(MEMORY_BATCH), limit_seconds=0.2)
-    return int(result.memory[0].activation_bytes)
+def resident_peaks(name: str) -> tuple[int, int, int]:
+    """Return the activation that the memory pass tells, and what VmHWM and a sampler see of further calls.
+
+    In one process: how a heap is fragmented differs from one to the next by more than the bar.
+    """
+    import torch
+
+    session = opened(name)
+    loaded = _status_bytes("VmRSS")
+    result = session.measure(workload(MEMORY_BATCH), limit_seconds=0.2)
+    args, kwargs = session.model.make(MEMORY_BATCH)
+
+    def call() -> None:
+        with torch.inference_mode():
+            session.model.call(*args, **kwargs)
+
+    return int(result.memory[0].activation_bytes), _raised_high_water(call) - loaded, _seen_peak(call) - loaded
 
 
 def timeline_peak(name: str) -> int:
@@ -276,18 +289,28 @@ def timeline_peak(name: str) -> int:
     return host.peak_bytes
 
 
-def high_water(name: str, warm: bool) -> int:
-    """Return how far VmHWM, reset before, is above the loaded model or a `warm` one. Nothing of ours measures."""
-    call, before = _loaded_call(name, warm)
+def high_water(name: str) -> int:
+    """Return how far a warm call raises VmHWM. Nothing of ours measures."""
+    call, before = _warm_call(name)
+    return _raised_high_water(call) - before
+
+
+def sampled_peak(name: str) -> int:
+    """Return how far above what it was before a sampler sees the resident memory of warm calls."""
+    call, before = _warm_call(name)
+    return _seen_peak(call) - before
+
+
+def _raised_high_water(call: Callable[[], Any]) -> int:
     Path("/proc/self/clear_refs").write_text("5")
-    call()
-    return _status_bytes("VmHWM") - before
+    for _ in range(SAMPLED_CALLS):
+        call()
+    return _status_bytes("VmHWM")
 
 
-def sampled_peak(name: str, warm: bool) -> int:
-    """Return how far above the loaded model, or a `warm` one, a sampler of every 2 ms sees the resident memory."""
-    call, before = _loaded_call(name, warm)
-    seen = [before]
+def _seen_peak(call: Callable[[], Any]) -> int:
+    """Return the highest resident memory that a sampler of every 2 ms sees."""
+    seen: list[int] = []
     stop = threading.Event()
 
     def sample() -> None:
@@ -300,14 +323,11 @@ def sampled_peak(name: str, warm: bool) -> int:
         call()
     stop.set()
     thread.join()
-    return max(seen) - before
+    return max(seen)
 
 
-def _loaded_call(name: str, warm: bool) -> tuple[Callable[[], Any], int]:
-    """Return the call of a family's model after some calls, and the resident memory: before them, or after if `warm`.
-
-    What the first calls take and keep, such as the libraries' workspaces, is then in the figure, or is not.
-    """
+def _warm_call(name: str) -> tuple[Callable[[], Any], int]:
+    """Return the call of a family's model after some calls, and the resident memory."""
     import ctypes
 
     import torch
@@ -316,7 +336,6 @@ def _loaded_call(name: str, warm: bool) -> tuple[Callable[[], Any], int]:
     torch.manual_seed(0)
     one = family(name)
     model = one.build()
-    loaded = _status_bytes("VmRSS")
     args, kwargs = one.make(MEMORY_BATCH)
 
     def call() -> None:
@@ -325,8 +344,6 @@ def _loaded_call(name: str, warm: bool) -> tuple[Callable[[], Any], int]:
 
     for _ in range(WARM_CALLS):
         call()
-    if not warm:
-        return call, loaded
     ctypes.CDLL(None).malloc_trim(0)
     return call, _status_bytes("VmRSS")
 

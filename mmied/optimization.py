@@ -69,10 +69,14 @@ class ServingCost:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Guard:
-    """One condition that a candidate has to meet beside being faster, and how it did."""
+    """One condition that a candidate has to meet beside being faster, and how it did.
+
+    Not met and not `sure`: it may well be met, and what was measured is too little to say so.
+    """
 
     name: str
     met: bool
+    sure: bool = True
     shown: str  # "worst cosine 0.9987, has to be at least 0.999"
 
 
@@ -99,6 +103,7 @@ class Trial:
     accuracy: Accuracy | None = None
     baseline_accuracy: Accuracy | None = None
     accuracy_change: tuple[float, float, float] | None = None  # estimate, lower, upper; paired
+    predictions_changed: int | None = None  # labelled samples on which the two differ
     fidelity_only: bool = True
     cost: ServingCost | None = None
     baseline_cost: ServingCost | None = None
@@ -137,3 +142,42 @@ class Search:
     trials: tuple[Trial, ...] = ()
     left: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchOptions:
+    """What a search is told beside its job: what `search_options.json` holds.
+
+    `done` were tried by parts of the search before this one; `first` are to be tried before all others, and `promise`
+    is the speed-up that was seen of a candidate before. With `slice_seconds` the process ends after the first trial
+    that passes it, so that others may have the host; the budget stays that of the whole.
+    """
+
+    version: Literal[1] = 1
+    budget_seconds: float
+    slice_seconds: float | None = None
+    candidates: tuple[str, ...] = ()  # names and import paths; empty: all that are known
+    done: tuple[str, ...] = ()
+    first: tuple[str, ...] = ()
+    promise: Mapping[str, float] = field(default_factory=dict)
+    minimum_effect_ratio: float = 0.1
+    calibration: str | None = None
+    fine_tune: str | None = None
+    evaluation: str | None = None
+    metric: str | None = None
+    max_drop: float = 0.005
+    began_at: float | None = None  # of the search, where this is not its first part
+    round_at: float | None = None  # since when each candidate is to have its turn
+    spent_seconds: float = 0.0  # by the parts before this one
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StandingVerdict:
+    """The last trial of a candidate on a deployed model, and what it holds for: this revision, in this environment."""
+
+    model: str
+    trial: Trial
+    revision: str | None
+    environment: Environment | None
+    batch_sizes: tuple[int, ...] = ()
+    minimum_effect_ratio: float = 0.1

@@ -73,7 +73,7 @@ class Job:
 
     version: Literal[1] = 1
     run_id: str
-    kind: Literal["profile", "check", "inspect"]
+    kind: Literal["profile", "check", "inspect", "optimize"]
     model: ModelSpec
     workloads: tuple[Workload, ...]
     scenario_seconds: float
@@ -208,10 +208,26 @@ class Findings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Searched:
+    """What one part of a search for optimizations came to, in short; the verdicts are kept apart.
+
+    A search is done in parts with other runs between them. A round goes through all candidates, and may take more
+    than one search.
+    """
+
+    began_at: float  # of the search
+    round_at: float  # of the round
+    budget_seconds: float
+    spent_seconds: float  # by this part and those before it
+    verdicts: Mapping[str, str] = field(default_factory=dict)  # of the candidates that this part tried
+    left: tuple[str, ...] = ()  # of the round
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
     """What came of one job: what `run.json` holds. A run that was refused or crashed is a record like any other.
 
-    An inspection has findings and no results. `golden` is set by the run that recorded it, `drift_ratio` by those that
+    An inspection has findings and no results, a search has `searched`. `golden` is set by the run that recorded it, `drift_ratio` by those that
     were held against it: how far the outputs are from it, 0 for equal.
     """
 
@@ -247,6 +263,7 @@ class Run:
     drift_ratio: float | None = None
     golden: Golden | None = None
     findings: Findings | None = None
+    searched: Searched | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -372,6 +389,24 @@ class InspectionStatus:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OptimizationStatus:
+    """How the searches for optimizations of a model stand. `why` says what is wrong with them or what they wait for."""
+
+    interval_seconds: float
+    budget_seconds: float
+    last_run_id: str | None = None
+    last_run_at: float | None = None
+    next_run_at: float | None = None
+    consecutive_failures: int = 0
+    phase: str | None = None  # of the search under way
+    spent_seconds: float = 0.0  # of its budget
+    why: str | None = None
+    left: tuple[str, ...] = ()  # candidates that the round has not come to
+    helps: Mapping[str, float | None] = field(default_factory=dict)  # candidates, and their best speed-up
+    expired: Mapping[str, str] = field(default_factory=dict)  # candidates whose verdict holds no more, and why
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelStatus:
     """One model as it stands. `why` says in a sentence what is wrong or what it waits for."""
 
@@ -393,6 +428,7 @@ class ModelStatus:
     reference_seconds: Mapping[str, float] = field(default_factory=dict)
     phase: str | None = None  # of the run under way
     inspection: InspectionStatus | None = None  # None: never inspected
+    optimization: OptimizationStatus | None = None  # None: never searched
     drift_ratio: float | None = None  # of the outputs, in the last success
 
 

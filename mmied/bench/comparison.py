@@ -61,8 +61,8 @@ class Comparison(Mapping[str, dict[str, Any]]):
                 lines.append(f"{name}: {figures['failure']}")
             elif ratio is not None and interval is not None:
                 certain = "" if interval[0] > 1 or interval[1] < 1 else ", not told apart"
-                spread = f"95 % interval {interval[0]:.2f} to {interval[1]:.2f}"
-                lines.append(f"{name}: {ratio:.2f} times as fast as {self.baseline} ({spread}{certain})")
+                spread = f"95 % interval {formats.digits(interval[0])} to {formats.digits(interval[1])}"
+                lines.append(f"{name}: {formats.digits(ratio)} times as fast as {self.baseline} ({spread}{certain})")
             else:
                 lines.append(f"{name}: {formats.seconds(figures['latency_seconds'])}")
         return "\n".join([*lines, *(f"note: {note}" for note in self.notes)])

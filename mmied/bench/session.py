@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from mmied.bench import reference
-from mmied.bench.calling import as_call
+from mmied.bench.calling import as_call, moved_inputs
 from mmied.bench.contention import Neighbours, Theft, WaitMeter
 from mmied.bench.environment import read_environment
 from mmied.bench.fidelity import check_outputs
@@ -25,6 +25,7 @@ from mmied.bench.profilers.recorded import Target
 from mmied.bench.profilers.sizes import sizes_of
 from mmied.bench.serving import as_served
 from mmied.bench.timing import Call, CpuTimer, CudaTimer, Timer, warm_up
+from mmied.errors import ModelError
 from mmied.inspection import Sizes
 from mmied.records import Environment, Iterations, LatencySummary, Memory, ModelSpec, Source, Workload, WorkloadResult
 from mmied.stats import latency_samples, summarize
@@ -106,6 +107,11 @@ class Session:
         autocast on the module's own parameters: the module stays as it is. It is put into evaluation mode while it
         is called, and each submodule back into its own afterwards. Raises ModelError.
         """
+        if any(torch.nn.parameter.is_lazy(each) for each in getattr(module, "parameters", tuple)()):
+            raise ModelError(
+                f"{name or type(module).__name__}: has parameters that its first call will make. Call it once, then "
+                "measure it."
+            )
         own_device = device_of(module)
         where = device or str(own_device)
         require_device(where)
@@ -313,7 +319,6 @@ class Session:
         """
         raw = self.model.make(workload.batch_size)
         precision = workload.precision or self.precision
-        preprocess = self.preprocess
         with self.serving(), torch.inference_mode():
             model, args, kwargs = self._prepare(workload)
 
@@ -324,16 +329,14 @@ class Session:
                 return output
 
             steps: dict[str, Callable[[Any], Any]] = {}
-            if preprocess is not None:
-                steps["preprocess"] = lambda given: self._fit(
-                    as_call(preprocess(*given[0], **given[1]), model), precision
-                )
+            if self.preprocess is not None:
+                steps["preprocess"] = lambda given: self._fit(self._preprocessed(*given), precision)
             steps["inference"] = infer
             if postprocess is not None:
                 steps["postprocess"] = postprocess
             return stages.profile(
                 steps,
-                first=(args, kwargs) if preprocess is None else raw,
+                first=(args, kwargs) if self.preprocess is None else raw,
                 timer=CpuTimer(self._waits),
                 several_threads=self.threads > 1,
                 was_disturbed=self._was_disturbed,
@@ -359,8 +362,13 @@ class Session:
         inputs = self.model.make(workload.batch_size)
         if self.preprocess is not None:
             args, kwargs = inputs
-            inputs = as_call(self.preprocess(*args, **kwargs), self.model.call)
+            inputs = self._preprocessed(args, kwargs)
         return (model, *self._fit(inputs, precision))
+
+    def _preprocessed(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Inputs:
+        """Return raw input as the model's inputs, on its device."""
+        assert self.preprocess is not None
+        return moved_inputs(as_call(self.preprocess(*args, **kwargs), self.model.call), self.device)
 
     def _fit(self, inputs: Inputs, precision: str) -> Inputs:
         """Return inputs for a precision; in the model's own they are their user's choice."""

@@ -192,7 +192,7 @@ class Subject:
         if callable(given) and not isinstance(given, torch.Tensor | torch.nn.Module):
             return lambda batch_size: as_call(_generate(given, batch_size), called), 1
         inputs = as_call(given, called)
-        rows = samples_in(inputs)
+        rows = samples_in(inputs if preprocess is None else as_call(preprocess(*inputs[0], **inputs[1]), called))
         return lambda batch_size: inputs if batch_size == rows else stretch_inputs(*inputs, rows, batch_size), rows
 
 

@@ -1,6 +1,6 @@
 """The configuration, mmied.yaml: all of it, or all of its mistakes."""
 
-from mmied.config.loading import Config, Model, Unit, load_config
+from mmied.config.loading import Config, Model, Optimize, Unit, load_config
 from mmied.config.schedule import Cron, Every
 from mmied.config.schema import Admission, Artifacts, Budget, Hardware, History, Http
 
@@ -15,6 +15,7 @@ __all__ = [
     "History",
     "Http",
     "Model",
+    "Optimize",
     "Unit",
     "load_config",
 ]

@@ -6,9 +6,14 @@ It reads the plain data, whatever its types, since a value that is wrong by itse
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from mmied.config.schedule import Every, parse_schedule_or_never
 from mmied.config.schema import INPUT_FORMS, INTEGER_DTYPES, MAX_MODELS, SOURCE_KINDS, InputKeys, SourceKeys
 from mmied.config.source import KeyPath, Mistake
+from mmied.config.units import format_duration, parse_duration
 from mmied.config.values import parse_listen
+
+DEFAULT_SEARCH = "30m"
+MOST_SEARCH_RATIO = 0.5  # of the time that searches may take
 
 
 def find_conflicts(data: Any) -> Iterator[Mistake]:
@@ -16,6 +21,7 @@ def find_conflicts(data: Any) -> Iterator[Mistake]:
     root = _mapping(data)
     yield from _in_http(_mapping(root.get("http")))
     yield from _in_schedule(root.get("schedule"), ("schedule",))
+    yield from _in_optimize(root.get("optimize"), {}, ("optimize",))
     models = _list(root.get("models"))
     if len(models) > MAX_MODELS:
         yield Mistake(key=("models",), sentence=f"has {len(models)} models, more than the {MAX_MODELS} that are taken.")
@@ -27,6 +33,10 @@ def find_conflicts(data: Any) -> Iterator[Mistake]:
             yield Mistake(key=("models", index, "name"), sentence=sentence)
         if isinstance(item, dict):
             yield from _in_model(item, ("models", index))
+            yield from _in_optimize(item.get("optimize"), _mapping(root.get("optimize")), ("models", index, "optimize"))
+            if _is_searched(item.get("optimize")) and "package" in _mapping(item.get("source")):
+                sentence = "has nothing to try on a compiled package, in which nothing can be changed. Leave it out."
+                yield Mistake(key=("models", index, "optimize"), sentence=sentence)
 
 
 def _in_model(model: dict[str, Any], key: KeyPath) -> Iterator[Mistake]:
@@ -52,6 +62,28 @@ def _in_schedule(value: Any, key: KeyPath) -> Iterator[Mistake]:
     schedule = _mapping(value)
     if schedule.get("profile") is not None and schedule.get("cron") is not None:
         yield Mistake(key=key, sentence='has both "profile" and "cron". Keep one.')
+
+
+def _is_searched(optimize: Any) -> bool:
+    return _mapping(optimize).get("schedule") not in (None, "off", "never", False)
+
+
+def _in_optimize(value: Any, otherwise: dict[str, Any], key: KeyPath) -> Iterator[Mistake]:
+    """Hold the time that a search may take against the time to the next; what one level leaves out, the other has."""
+    own = _mapping(value)
+    if own.get("schedule") is None and own.get("budget") is None:
+        return
+    try:
+        schedule = parse_schedule_or_never(own.get("schedule") or otherwise.get("schedule") or "never")
+        budget_seconds = parse_duration(own.get("budget") or otherwise.get("budget") or DEFAULT_SEARCH)
+    except ValueError:
+        return  # the schema tells
+    if isinstance(schedule, Every) and budget_seconds > MOST_SEARCH_RATIO * schedule.seconds:
+        yield Mistake(
+            key=(*key, "budget" if own.get("budget") is not None else "schedule"),
+            sentence=f"has searches of {format_duration(budget_seconds)} every {format_duration(schedule.seconds)}: "
+            'more than half of the time. Search less often, such as "0 3 * * *", or for a shorter time.',
+        )
 
 
 def _in_source(source: Any, key: KeyPath) -> Iterator[Mistake]:

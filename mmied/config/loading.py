@@ -16,15 +16,20 @@ from mmied.config.schema import (
     Http,
     InputKeys,
     ModelKeys,
+    ModelOptimizeKeys,
+    OptimizeKeys,
     SourceKeys,
 )
 from mmied.config.source import Document, read_document, tell
 from mmied.config.units import format_duration
 from mmied.errors import ConfigError
 from mmied.records import InputSpec, ModelSpec, Source, Workload
+from mmied.verdicts.guards import MAX_ACCURACY_DROP
 
 DEFAULT_SCHEDULE = Every(900.0)
 DEFAULT_INSPECT = Every(6 * 3600.0)
+DEFAULT_SEARCH_SECONDS = 1800.0
+DEFAULT_EFFECT_RATIO = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,8 +41,23 @@ class Unit:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Optimize:
+    """When to look for what makes a model faster, for how long, among which candidates, and by whose data."""
+
+    schedule: Every | Cron
+    budget_seconds: float = DEFAULT_SEARCH_SECONDS
+    candidates: tuple[str, ...] = ()  # empty: all that are known
+    minimum_effect_ratio: float = DEFAULT_EFFECT_RATIO
+    calibration: str | None = None
+    fine_tune: str | None = None
+    evaluation: str | None = None
+    metric: str | None = None
+    max_drop: float = MAX_ACCURACY_DROP
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Model:
-    """A deployed model, the ways to call it, and when it is to be profiled and inspected."""
+    """A deployed model, the ways to call it, and when it is to be profiled, inspected and searched."""
 
     name: str
     spec: ModelSpec
@@ -45,6 +65,7 @@ class Model:
     unit: Unit | None
     schedule: Every | Cron
     inspect: Every | Cron | None = None  # None: never
+    optimize: Optimize | None = None  # None: never
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,11 +111,11 @@ def _resolve(keys: ConfigKeys, document: Document) -> Config:
         admission=keys.admission,
         hardware=keys.hardware,
         artifacts=keys.artifacts,
-        models=tuple(_resolve_model(model, keys.budget, schedule, inspect) for model in keys.models),
+        models=tuple(_resolve_model(model, keys, schedule, inspect) for model in keys.models),
     )
 
 
-def _resolve_model(keys: ModelKeys, budget: Budget, schedule: Every | Cron, inspect: Every | Cron | Never) -> Model:
+def _resolve_model(keys: ModelKeys, whole: ConfigKeys, schedule: Every | Cron, inspect: Every | Cron | Never) -> Model:
     gaps_seconds = [pacing.gap_seconds if pacing else 0.0 for pacing in keys.pacing]
     inspect = (keys.schedule.inspect if keys.schedule else None) or inspect
     return Model(
@@ -105,13 +126,34 @@ def _resolve_model(keys: ModelKeys, budget: Budget, schedule: Every | Cron, insp
             inputs=tuple(_resolve_input(item) for item in keys.inputs),
             device=keys.device,
             dtype=keys.dtype,
-            threads=keys.threads or budget.threads,
+            threads=keys.threads or whole.budget.threads,
             seed=keys.seed,
         ),
         workloads=tuple(_make_workload(size, gap) for gap in gaps_seconds for size in keys.batch_sizes),
         unit=Unit(name=keys.unit.name, per_sample=keys.unit.per_sample) if keys.unit else None,
         schedule=keys.schedule.resolve(schedule) if keys.schedule else schedule,
         inspect=None if isinstance(inspect, Never) else inspect,
+        optimize=_resolve_optimize(keys, whole.optimize),
+    )
+
+
+def _resolve_optimize(model: ModelKeys, otherwise: OptimizeKeys) -> Optimize | None:
+    """Return when and how a model is searched; None for never, as in a compiled package nothing can be changed."""
+    own = model.optimize or ModelOptimizeKeys()
+    schedule = own.schedule or otherwise.schedule or Never()
+    if isinstance(schedule, Never) or model.source.package is not None:
+        return None
+    evaluation = own.evaluation
+    return Optimize(
+        schedule=schedule,
+        budget_seconds=own.budget_seconds or otherwise.budget_seconds or DEFAULT_SEARCH_SECONDS,
+        candidates=own.candidates or otherwise.candidates or (),
+        minimum_effect_ratio=own.minimum_effect_ratio or otherwise.minimum_effect_ratio or DEFAULT_EFFECT_RATIO,
+        calibration=None if own.calibration is None else str(own.calibration),
+        fine_tune=own.fine_tune,
+        evaluation=None if evaluation is None else str(evaluation.data),
+        metric=None if evaluation is None else evaluation.metric,
+        max_drop=MAX_ACCURACY_DROP if evaluation is None else evaluation.max_drop,
     )
 
 

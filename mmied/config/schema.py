@@ -13,12 +13,15 @@ from mmied.config.values import (
     Address,
     one_of,
     parse_budget_ratio,
+    parse_candidates,
     parse_cpus,
     parse_device,
+    parse_effect,
     parse_flag,
     parse_function,
     parse_history_url,
     parse_listen,
+    parse_metric,
     parse_name,
     parse_number,
     parse_range,
@@ -30,9 +33,11 @@ from mmied.config.values import (
     whole,
 )
 from mmied.records import SourceKind
+from mmied.verdicts.guards import MAX_ACCURACY_DROP
 
 MAX_MODELS = 200
 MAX_BATCH_SIZES = 16
+LEAST_SEARCH_SECONDS = 10.0  # below, not one candidate can be tried
 MAX_PACINGS = 4  # with 16 batch sizes, 64 scenarios a model
 SOURCE_KINDS: tuple[SourceKind, ...] = ("torchscript", "exported", "package", "factory", "huggingface", "pickle")
 INPUT_FORMS = ("shape", "file", "factory", "list", "dict")
@@ -150,6 +155,33 @@ class Artifacts(Section):
     max_size_bytes: Size = Field(1_000_000_000, alias="max_size")
 
 
+class OptimizeKeys(Section):
+    """When to look for optimizations, for how long, and which."""
+
+    schedule: Annotated[Every | Cron | Never, PlainValidator(parse_schedule_or_never)] | None = None
+    budget_seconds: Annotated[float, PlainValidator(partial(parse_duration, minimum_seconds=LEAST_SEARCH_SECONDS))] | (
+        None
+    ) = Field(None, alias="budget")
+    candidates: Annotated[tuple[str, ...], PlainValidator(parse_candidates)] | None = None
+    minimum_effect_ratio: Annotated[float, PlainValidator(parse_effect)] | None = Field(None, alias="minimum_effect")
+
+
+class EvaluationKeys(Section):
+    """Labelled samples, and how much worse a candidate may do on them."""
+
+    data: Annotated[Path, PlainValidator(_parse_recording)]
+    metric: Annotated[str, PlainValidator(parse_metric)] | None = None
+    max_drop: Ratio = MAX_ACCURACY_DROP
+
+
+class ModelOptimizeKeys(OptimizeKeys):
+    """The same for one model, and its own data."""
+
+    calibration: Annotated[Path, PlainValidator(_parse_recording)] | None = None
+    evaluation: EvaluationKeys | None = None
+    fine_tune: Function | None = None
+
+
 class Hardware(Section):
     """How often the host is looked at."""
 
@@ -223,6 +255,7 @@ class ModelKeys(Section):
     unit: UnitKeys | None = None
     threads: Threads | None = None
     schedule: ScheduleKeys | None = None
+    optimize: ModelOptimizeKeys | None = None
     seed: Annotated[int, PlainValidator(whole(0, 2**63 - 1))] = 0
 
 
@@ -237,4 +270,5 @@ class ConfigKeys(Section):
     admission: Admission = Admission()
     hardware: Hardware = Hardware()
     artifacts: Artifacts = Artifacts()
+    optimize: OptimizeKeys = OptimizeKeys()
     models: tuple[ModelKeys, ...] = ()

@@ -5,7 +5,9 @@ import ipaddress
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from importlib import metadata
 
+from mmied.candidates import CANDIDATES, GROUP
 from mmied.config.units import as_number
 
 MAX_CPUS = 8192  # Linux's own bound on CPU numbers
@@ -74,6 +76,38 @@ def parse_budget_ratio(value: object) -> float:
     if ratio == 0:
         raise ValueError("lets nothing run. Give a ratio above 0; 0.01 is one percent.")
     return ratio
+
+
+def parse_effect(value: object) -> float:
+    """Return the ratio above zero of 0.1 or "10%". Raises ValueError."""
+    percent = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?) ?%", value) if isinstance(value, str) else None
+    number = float(percent[1]) / 100 if percent else as_number(value)
+    if number is None or not 0 < number <= 10:
+        raise ValueError('is not a ratio above 0. Try "10%" or 0.1.')
+    return float(number)
+
+
+def parse_candidates(value: object) -> tuple[str, ...]:
+    """Return names of candidates, known ones or import paths of functions. Raises ValueError.
+
+    An entry point counts by its name: loading it would run code of others, and bring torch into the daemon.
+    """
+    names = value if isinstance(value, list) else []
+    if not names or len(set(map(str, names))) != len(names):
+        raise ValueError("is not a list of different candidates. Try [compile, bfloat16], or leave it out for all.")
+    known = [row.name for row in CANDIDATES]
+    known += sorted({entry.name for entry in metadata.entry_points(group=GROUP)} - set(known))
+    for name in names:
+        if not isinstance(name, str) or (name not in known and not _FUNCTION.fullmatch(name)):
+            raise ValueError(f'has "{name!s:.64}", which is no candidate. {suggest(str(name), known)}')
+    return tuple(names)
+
+
+def parse_metric(value: object) -> str:
+    """Return accuracy, mse or the import path of a function. Raises ValueError."""
+    if value not in ("accuracy", "mse") and not (isinstance(value, str) and _FUNCTION.fullmatch(value)):
+        raise ValueError("is not a metric. Try accuracy, mse, or package.module:function.")
+    return str(value)
 
 
 def whole(low: int, high: int) -> Callable[[object], int]:

@@ -45,6 +45,11 @@ COLOURS = {kind.name: kind.colour for kind in KINDS}
 _PATTERNS = tuple((kind.name, re.compile(kind.pattern, re.IGNORECASE)) for kind in KINDS)
 
 
+def colour_of(kind: str) -> str:
+    """Return the colour of a kind of operation; of one that is not known that of `other`."""
+    return COLOURS.get(kind, COLOURS["other"])
+
+
 def kind_of_operation(name: str) -> str:
     """Return the kind of an operator, a kernel or a native function; `other` where its name tells none."""
     bare = name.rpartition("::")[2] if name.startswith(("aten::", "prim::")) else name

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from mmied.formats import amount, seconds, size
 from mmied.inspection import Layer, Layers
 
 MOST_ROWS = 1_000  # of ten thousand layers a browser makes a slow page; the JSON has them all
@@ -24,15 +25,41 @@ class LayerRow:
     shares: dict[str, float | None]
 
 
-FIGURES: dict[str, Callable[[Layer], float | None]] = {
-    "seconds": lambda layer: layer.seconds,
-    "self_seconds": lambda layer: layer.self_seconds,
-    "device_seconds": lambda layer: layer.device_seconds,
-    "flops": lambda layer: layer.flops,
-    "parameters": lambda layer: layer.parameters or None,
-    "allocated_bytes": lambda layer: layer.allocated_bytes,
-    "kept_bytes": lambda layer: layer.kept_bytes,
-}
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A figure of a layer as a column of the tree."""
+
+    name: str  # of the field of Layer
+    title: str
+    of: Callable[[Layer], float | None]  # what its bar is drawn of
+    say: Callable[[float | None], str]
+    colour: str
+    hint: str = ""
+
+
+FIGURES = (
+    Figure("seconds", "Time", lambda it: it.seconds, seconds, "var(--p50)"),
+    Figure("self_seconds", "Own time", lambda it: it.self_seconds, seconds, "var(--p50)", "Without its parts"),
+    Figure(
+        "device_seconds",
+        "Kernels",
+        lambda it: it.device_seconds,
+        seconds,
+        "var(--p50)",
+        "Time of the kernels that it launched",
+    ),
+    Figure("flops", "FLOPs", lambda it: it.flops, amount, "var(--throughput)"),
+    Figure("parameters", "Parameters", lambda it: it.parameters or None, amount, "var(--p95)"),
+    Figure(
+        "allocated_bytes",
+        "Allocated",
+        lambda it: it.allocated_bytes,
+        size,
+        "var(--memory)",
+        "While it ran, freed again or not",
+    ),
+    Figure("kept_bytes", "Kept", lambda it: it.kept_bytes, size, "var(--memory)", "Still there when it ended"),
+)
 
 
 def layer_rows(layers: Layers) -> tuple[LayerRow, ...]:
@@ -44,7 +71,7 @@ def layer_rows(layers: Layers) -> tuple[LayerRow, ...]:
         children.setdefault(rows[index].parent, []).append(index)
     depths = _depths(rows)
     deepest_open = _deepest_open([depths[index] for index in kept])
-    largest = {name: max((of(layer) or 0.0 for layer in rows), default=0.0) for name, of in FIGURES.items()}
+    largest = {it.name: max((it.of(layer) or 0.0 for layer in rows), default=0.0) for it in FIGURES}
     out: list[LayerRow] = []
     waiting = list(reversed(children.get(None, [])))
     while waiting:  # a chain of ten thousand layers is deeper than Python recurses
@@ -62,15 +89,15 @@ def layer_rows(layers: Layers) -> tuple[LayerRow, ...]:
                 parts=len(parts),
                 open=depths[index] < deepest_open,
                 hidden=depths[index] > deepest_open,
-                shares={name: _share(of(layer), largest[name]) for name, of in FIGURES.items()},
+                shares={it.name: _share(it.of(layer), largest[it.name]) for it in FIGURES},
             )
         )
     return tuple(out)
 
 
-def known_figures(layers: Layers) -> frozenset[str]:
-    """Return the names of the figures that any layer has."""
-    return frozenset(name for name, of in FIGURES.items() if any(of(layer) is not None for layer in layers.layers))
+def known_figures(layers: Layers) -> tuple[Figure, ...]:
+    """Return the figures that any layer has."""
+    return tuple(it for it in FIGURES if any(it.of(layer) is not None for layer in layers.layers))
 
 
 def _kept(rows: Sequence[Layer]) -> set[int]:

@@ -9,6 +9,7 @@ from markupsafe import Markup, escape
 
 from mmied.reports import words
 from mmied.reports.charts.usage import moved_nothing
+from mmied.reports.kinds import colour_of
 from mmied.reports.plotly_script import packed_plotly
 from mmied.reports.templating import HERE, STATIC, environment
 
@@ -40,7 +41,7 @@ def _environment() -> Environment:
 
 def with_report_words(env: Environment) -> Environment:
     """Return `env` with the filters and tests that templates of reports need; the daemon's pages use their macros."""
-    env.filters |= {"share": _percent_of, "calls": _calls, "sentence": words.sentence, "coded": _coded}
+    env.filters |= {"share": _percent_of, "calls": _calls, "sentence": words.sentence, "coded": _coded, "colour": colour_of}
     env.tests["idle"] = moved_nothing
     return env
 

@@ -51,21 +51,30 @@ def guard_fidelity(fidelity: Fidelity, exactness: Exactness) -> tuple[Guard, ...
 
 
 def guard_accuracy(
-    change: tuple[float, float, float], *, max_drop: float = MAX_ACCURACY_DROP, higher_is_better: bool = True
+    change: tuple[float, float, float],
+    *,
+    max_drop: float = MAX_ACCURACY_DROP,
+    higher_is_better: bool = True,
+    exactness: Exactness = "reduced",
+    predictions_changed: int | None = None,
 ) -> Guard:
     """Return the condition on the task's accuracy: not worse by more than `max_drop`, beyond doubt.
 
     `change` is the candidate's score less the baseline's on the same samples, with its 95 % interval. That the
     interval's bad end has to be within the margin is the test of non-inferiority: a small test set, which cannot rule
-    a drop out, does not pass for one that found none.
+    a drop out, does not pass for one that found none. It is not held against an exact candidate that changed no
+    prediction: there the outputs themselves have shown that it computes the same.
     """
     estimate, lower, upper = change
-    worst_drop = -lower if higher_is_better else upper
-    return Guard(
-        name="accuracy",
-        met=worst_drop <= max_drop,
-        shown=f"score changed by {estimate:+.4f} [{lower:+.4f}, {upper:+.4f}], may be worse by {max_drop:g} at most",
-    )
+    worst_drop, least_drop = (-lower, -upper) if higher_is_better else (upper, lower)
+    shown = f"score changed by {estimate:+.4f} [{lower:+.4f}, {upper:+.4f}], may be worse by {max_drop:g} at most"
+    if exactness == "exact" and predictions_changed == 0:
+        return Guard(name="accuracy", met=True, shown="no prediction on labelled samples changed")
+    if worst_drop <= max_drop:
+        return Guard(name="accuracy", met=True, shown=shown)
+    if least_drop > max_drop:
+        return Guard(name="accuracy", met=False, shown=shown)
+    return Guard(name="accuracy", met=False, sure=False, shown=f"{shown}: too few labelled samples to rule that out")
 
 
 def _at_least(name: str, value: float, bound: float) -> Guard:

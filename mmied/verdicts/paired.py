@@ -35,12 +35,13 @@ def judge(
     """Return the verdict over the deployed batch sizes, and a sentence that says why.
 
     It helps where at one batch size the gain is worthwhile beyond doubt, at none a loss is likely, and all guards are
-    met. It does not help where no batch size can have a worthwhile gain, one has a certain loss, or a guard is not
-    met. Raises ValueError without any ratio.
+    met. It does not help where no batch size can have a worthwhile gain, one has a certain loss, or a guard is surely
+    not met. Raises ValueError without any ratio.
     """
     if not ratios:
         raise ValueError("no batch size was measured: there is nothing to judge")
-    broken = [guard for guard in guards if not guard.met]
+    broken = [guard for guard in guards if not guard.met and guard.sure]
+    doubtful = [guard for guard in guards if not guard.met and not guard.sure]
     if broken:
         return "does_not_help", "; ".join(guard.shown for guard in broken)
     if not fit:
@@ -48,6 +49,8 @@ def judge(
     lost = [ratio for ratio in ratios if ratio.upper < 1]
     gained = [ratio for ratio in ratios if ratio.lower > bar(ratio, minimum_effect_ratio)]
     hopeless = [ratio for ratio in ratios if ratio.upper < 1 + minimum_effect_ratio]
+    if gained and not lost and doubtful:
+        return "cannot_tell", f"{_told(gained[0])}, but {'; '.join(guard.shown for guard in doubtful)}"
     if gained and not lost:
         return "helps", "; ".join(_told(ratio) for ratio in gained)
     if gained:

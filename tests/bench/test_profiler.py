@@ -220,6 +220,7 @@ def test_inputs_come_of_a_function_of_the_batch_size_or_are_declared() -> None:
         (lambda p: p.benchmark([]), "there are none"),
         (lambda p: p.gpu_profile(input_data=ROWS), "the model is on cpu"),
         (lambda p: p.generate_report(), "nothing to report yet"),
+        (lambda p: p.profile_model(nn.LazyLinear(2), ROWS), "Call it once, then"),
         (lambda p: p.monitor_hardware_utilization(list, duration=-1), "duration"),
     ],
 )
@@ -252,6 +253,7 @@ def test_a_request_is_timed_by_its_stages() -> None:
     result = profiler(nn.Linear(4, 2)).profile(
         (["abcd", "efgh"],), preprocess=preprocess, postprocess=lambda scores: scores.argmax(-1).tolist(), **SHORT
     )
+    assert result.batch_size == 2, "of what came of the preprocessing"
     stages = result.stages_seconds
     assert list(stages) == ["preprocess", "inference", "postprocess", "total"]
     means = {name: latency.mean or 0.0 for name, latency in stages.items()}

@@ -127,3 +127,16 @@ def test_a_real_timer_times_a_sleep_and_finds_no_wait_in_it() -> None:
     assert timed.wall_seconds >= 0.02
     assert timed.wait_seconds <= timed.wall_seconds
     assert timed.wait_total_seconds <= timed.wall_seconds
+
+
+def test_calls_that_were_asked_for_are_made_exactly_whatever_the_time_limit(clock: FakeClock) -> None:
+    passed = measure(clock, forever(0.1), num_runs=100, warmup_runs=3, limit_seconds=0.5)
+    assert len(passed.iterations.wall_seconds) == 100
+    assert (passed.warm_up.iterations, passed.warm_up.settled) == (3, None)
+    assert len(measure(clock, forever(0.00001), num_runs=7, warmup_runs=0).iterations.wall_seconds) == 7
+
+
+def test_a_number_of_warm_up_calls_tells_whether_it_was_enough(clock: FakeClock) -> None:
+    growing = (0.001 * 1.1**count for count in range(10_000))
+    assert measure(clock, growing, num_runs=1, warmup_runs=20).warm_up.settled is False
+    assert measure(clock, forever(0.001), num_runs=1, warmup_runs=20).warm_up.settled is True

@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import torch
-from torch import nn
+from torch import fx, nn
 
 from mmied.bench.candidates.channels_last import ChannelsLast, require_convolutions
 from mmied.bench.candidates.compilation import compiled
@@ -13,6 +13,14 @@ from mmied.bench.optimize.mixed_precision import MixedPrecisionWrapper
 from mmied.bench.optimize.recipe import Recipe, attach
 from mmied.bench.trial.context import Context
 from mmied.bench.trial.protocol import NotApplicable
+
+FACTORIES = (
+    torch.ops.aten.zeros.default,
+    torch.ops.aten.ones.default,
+    torch.ops.aten.full.default,
+    torch.ops.aten.empty.memory_format,
+    torch.ops.aten.new_zeros.default,
+)  # what names the dtype of a tensor that it makes from nothing
 
 
 def apply(
@@ -32,18 +40,43 @@ def apply(
     if freezing:
         applied = compiled(cast(as_module(model, context), dtype, autocast), context, freezing=True)
         return replace(applied, changed={**changed, **applied.changed})
+    wrapped = cast(model, dtype, autocast)
+    if context.route == "torchscript" and not autocast and not _bears(wrapped, context):
+        wrapped = cast(as_module(model.to(torch.float32), context), dtype)
     recipe = Recipe(
         kind="half precision",
         backend="autocast" if autocast else "cast",
         settings={"dtype": dtype, "autocast": autocast, "channels_last": channels_last},
         changed=changed,
     )
-    return attach(cast(model, dtype, autocast), recipe)
+    return attach(wrapped, recipe)
 
 
 def cast(model: nn.Module, dtype: str, autocast: bool = False) -> nn.Module:
     """Return the model in half precision, its own weights cast in place: the process is the candidate's own."""
-    return MixedPrecisionWrapper(model, getattr(torch, dtype), autocast)
+    wanted: torch.dtype = getattr(torch, dtype)
+    if isinstance(model, fx.GraphModule) and not autocast:
+        _cast_factories(model, wanted)
+    return MixedPrecisionWrapper(model, wanted, autocast)
+
+
+def _cast_factories(graph: fx.GraphModule, dtype: torch.dtype) -> None:
+    """Let tensors that an exported graph makes itself (the first state of an LSTM) be of the weights' dtype, too."""
+    for node in graph.graph.nodes:
+        if node.target in FACTORIES and node.kwargs.get("dtype") is torch.float32:
+            node.kwargs = node.kwargs | {"dtype": dtype}
+    graph.recompile()
+
+
+def _bears(wrapped: nn.Module, context: Context) -> bool:
+    """Tell whether a script can be called when it was cast: tensors that it makes itself stay what they were."""
+    args, kwargs = context.make(context.batch_sizes[0])
+    try:
+        with torch.no_grad():
+            wrapped(*args, **kwargs)
+    except RuntimeError:
+        return False
+    return True
 
 
 def count_casts(model: nn.Module, dtype: str) -> dict[str, int]:

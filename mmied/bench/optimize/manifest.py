@@ -26,7 +26,7 @@ class SavedFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
-    """A saved model. `facts` are what its format needs besides the files."""
+    """A saved model. `facts` are what its format needs besides the files; `evidence` is what was measured of it."""
 
     version: int = VERSION
     format: str  # "pickle", "onnx", … of mmied.bench.optimize.formats
@@ -34,6 +34,7 @@ class Manifest:
     versions: Mapping[str, str]  # of python, mmied and the packages of the recipe
     files: Mapping[str, SavedFile]
     facts: Mapping[str, Any] = field(default_factory=dict)
+    evidence: Mapping[str, Any] = field(default_factory=dict)
 
 
 def current_versions(packages: tuple[str, ...]) -> dict[str, str]:

@@ -29,7 +29,8 @@ class Applied:
     """A model as the candidate serves it.
 
     `changed` proves that something was changed, by counts of modules, nodes, bytes or settings. A model that carries
-    the recipe of mmied.bench.optimize proves it by that.
+    the recipe of mmied.bench.optimize proves it by that. With `batches` above 1 one call takes that many deployed
+    batches together, and its time is told in equal shares.
     """
 
     call: Callable[..., Any]

@@ -8,6 +8,7 @@ from mmied.errors import MmiedError
 from mmied.optimization import Candidate, Fidelity
 from mmied.profiles import Accuracy
 from mmied.records import Environment, ModelSpec
+from mmied.verdicts.guards import MAX_ACCURACY_DROP
 
 JOB_FILE, LOG_FILE = "serve.json", "log.txt"
 
@@ -36,6 +37,7 @@ class ServeJob:
     fine_tune: str | None = None  # import path
     evaluation: str | None = None  # a .npz or .safetensors of labelled samples
     metric: str | None = None  # accuracy, mse or an import path; None: by the labels
+    max_drop: float = MAX_ACCURACY_DROP
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

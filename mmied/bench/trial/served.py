@@ -3,7 +3,7 @@
 import gc
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
@@ -13,28 +13,25 @@ import torch
 from torch.utils._pytree import tree_map
 
 from mmied.bench.contention import Theft, WaitMeter
+from mmied.bench.dataset import Dataset, read_dataset, take
+from mmied.bench.environment import read_environment
 from mmied.bench.failures import brief
 from mmied.bench.fidelity import check_outputs, output_tensors
 from mmied.bench.importing import import_callable
-from mmied.bench.inputs import read_arrays
 from mmied.bench.models import OpenedModel, open_model, require_device
 from mmied.bench.optimize.recipe import recipe_of
 from mmied.bench.profilers.memory import high_water_mark, resident_bytes
 from mmied.bench.timing import CpuTimer, CudaTimer, Recorder, Timer, warm_up
+from mmied.bench.trial import evaluation
 from mmied.bench.trial.agreement import compare_outputs
 from mmied.bench.trial.context import Applied, Context
 from mmied.bench.trial.protocol import Command, NotApplicable, Reply, ServeJob
+from mmied.bench.trial.routes import ROUTES
 from mmied.errors import ModelError
-from mmied.optimization import Candidate, Route
+from mmied.optimization import Candidate
 
-ROUTES: Mapping[str, Route] = {
-    "factory": "eager",
-    "huggingface": "eager",
-    "pickle": "eager",
-    "exported": "exported",
-    "torchscript": "torchscript",
-}
 WARM_UP_SECONDS = 2.0  # at most, for each batch size
+CALIBRATION_BATCH = 32
 
 
 class Served:
@@ -43,6 +40,8 @@ class Served:
     def __init__(self, job: ServeJob, folder: Path) -> None:
         self._job, self._folder = job, folder
         self._call: Callable[..., Any] | None = None
+        self._deployed: Callable[..., Any] | None = None
+        self._labelled: Dataset | None = None
         self._mode: Callable[[], AbstractContextManager[Any]] = torch.inference_mode
         self._batches = 1  # deployed ones that one call takes
         self._make: Callable[[int], Any] | None = None
@@ -70,6 +69,8 @@ class Served:
                 baseline = torch.load(command.file, weights_only=True)
                 own = self._outputs(command.batch_size, command.calls)
                 return Reply(fidelity=compare_outputs(baseline, own, command.batch_size * command.calls))
+            case "evaluate":
+                return self._evaluate(command)
             case "save":
                 return self._save(Path(command.file))
             case "memory":
@@ -87,7 +88,7 @@ class Served:
         self._bare_bytes = resident_bytes()
         began = time.perf_counter()
         model = self._saved() if self._job.artifact else open_model(spec, scratch=self._folder, known_digests={})
-        self._make = model.make
+        self._make, self._deployed = model.make, model.call
         loaded = time.perf_counter()
         applied = self._apply(model)
         self._call, self._batches = applied.call, applied.batches
@@ -105,6 +106,7 @@ class Served:
             artifact_bytes=model.artifact_bytes,
             threads=torch.get_num_threads(),
             setting=applied.call is model.call,
+            environment=None if self._job.candidate else read_environment(spec, model.revision),
         )
         return self._first_calls(reply)
 
@@ -140,7 +142,7 @@ class Served:
         job = self._job
         if job.candidate is None:
             return Applied(call=model.call)
-        return apply_candidate(job.candidate, model, self._context(model))
+        return apply_candidate(job.candidate, model, self.context(model))
 
     def _saved(self) -> OpenedModel:
         from mmied.bench.optimize.saving import load_optimized  # with the libraries of its kind
@@ -157,7 +159,8 @@ class Served:
             digests={},
         )
 
-    def _context(self, model: OpenedModel) -> Context:
+    def context(self, model: OpenedModel) -> Context:
+        """Return what a candidate is told of where and how `model` is served. Raises NotApplicable and ModelError."""
         job = self._job
         route = ROUTES.get(job.model.source.kind)
         if route is None:
@@ -172,7 +175,7 @@ class Served:
             threads=torch.get_num_threads(),
             wait_policy=job.wait_policy,
             scratch=scratch,
-            calibration=_calibration(job.calibration) if job.calibration is not None else None,
+            calibration=self._calibration(model, job.calibration) if job.calibration is not None else None,
             fine_tune=import_callable(job.fine_tune) if job.fine_tune is not None else None,
         )
 
@@ -222,7 +225,44 @@ class Served:
                 output = self._call(*args, **kwargs)
             for path, tensor in output_tensors(output):
                 parts.setdefault(path, []).append(tensor.detach().cpu())
-        return {path: _joined(tensors, batch_size) for path, tensors in parts.items()}
+        return {path: _joined(tensors, together) for path, tensors in parts.items()}
+
+    def _calibration(self, model: OpenedModel, path: str) -> list[Any]:
+        """Return the recorded inputs in batches, as calls of the deployed model; labels are no input."""
+        dataset = read_dataset(path)
+        size = dataset.samples
+        batches = (
+            torch.arange(start, min(start + CALIBRATION_BATCH, size)) for start in range(0, size, CALIBRATION_BATCH)
+        )
+        return [take(model.call, dataset, rows, self._job.model) for rows in batches]
+
+    def _evaluate(self, command: Command) -> Reply:
+        """Write each sample's score into the command's file; tell the whole, and the change against another's file."""
+        assert self._call is not None
+        assert self._deployed is not None
+        assert self._job.evaluation is not None
+        if self._job.metric is not None and ":" in self._job.metric:
+            import_callable(self._job.metric)  # what is wrong with it is told before the samples are gone through
+        self._labelled = self._labelled or read_dataset(self._job.evaluation)
+        with self._mode():
+            scores = evaluation.score(
+                self._call,
+                self._deployed,
+                self._labelled,
+                self._job.model,
+                batch_size=command.batch_size,
+                metric=self._job.metric,
+            )
+        evaluation.write_scores(scores, command.file)
+        reply = Reply(accuracy=evaluation.accuracy_of(scores))
+        if not command.against:
+            return reply
+        other = evaluation.read_scores(command.against)
+        return replace(
+            reply,
+            accuracy_change=evaluation.change_of(other, scores),
+            predictions_changed=evaluation.samples_changed(other, scores),
+        )
 
     def _save(self, folder: Path) -> Reply:
         from mmied.bench.optimize.saving import save_optimized
@@ -272,12 +312,6 @@ def _joined(tensors: list[torch.Tensor], batch_size: int) -> torch.Tensor:
     """Return the batches' tensors in one; such as have no row a sample stand side by side."""
     per_sample = all(tensor.dim() and tensor.shape[0] == batch_size for tensor in tensors)
     return torch.cat(tensors) if per_sample else torch.stack(tensors)
-
-
-def _calibration(path: str) -> list[tuple[torch.Tensor, ...]]:
-    arrays = list(read_arrays(path).values())
-    size = min(len(array) for array in arrays)
-    return [tuple(array[start : start + 32] for array in arrays) for start in range(0, size, 32)]
 
 
 def _compiled_graphs() -> int:

@@ -9,12 +9,14 @@ from mmied.bench.trial.pairing import Paired, pair
 from mmied.bench.trial.process import Server, ServerLost
 from mmied.bench.trial.protocol import Command, NotApplicable, Reply, ServeJob
 from mmied.optimization import Candidate, Fidelity, Guard, ServingCost, Trial
-from mmied.verdicts.guards import guard_fidelity
+from mmied.profiles import Accuracy
+from mmied.verdicts.guards import guard_accuracy, guard_fidelity
 from mmied.verdicts.paired import LOOK_CONFIDENCE, is_settled, judge
 
 FIDELITY_SAMPLES = 64
 ANSWER_SECONDS = 120.0  # for a command that computes little
 APPLY_SECONDS = 300.0  # converting and compiling a large model, both
+EVALUATE_SECONDS = 300.0  # all labelled samples
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +32,9 @@ class Baseline:
     outputs_batch: int
     cost: ServingCost
     job: ServeJob
+    accuracy: Accuracy | None = None  # where there are labelled samples
+    scores: Path | None = None  # of each of them
+    evaluation_seconds: float = 0.0
 
     @property
     def batch_sizes(self) -> tuple[int, ...]:
@@ -56,6 +61,10 @@ def open_baseline(job: ServeJob, folder: Path, environ: Mapping[str, str]) -> Ba
             Command(do="outputs", batch_size=batch, calls=calls, file=str(outputs)),
         ):
             server.ask(command, timeout_seconds=ANSWER_SECONDS)
+        scores, accuracy, began = folder / "scores.pt", None, time.monotonic()
+        if job.evaluation is not None:
+            command = Command(do="evaluate", batch_size=batch, file=str(scores))
+            accuracy = server.ask(command, timeout_seconds=EVALUATE_SECONDS).accuracy
     except BaseException:
         server.close()
         if control is not None:
@@ -71,6 +80,9 @@ def open_baseline(job: ServeJob, folder: Path, environ: Mapping[str, str]) -> Ba
         outputs_batch=batch,
         cost=cost,
         job=job,
+        accuracy=accuracy,
+        scores=scores if accuracy is not None else None,
+        evaluation_seconds=time.monotonic() - began,
     )
 
 
@@ -95,7 +107,10 @@ def run_trial(
     deadline = began + limit_seconds
     try:
         with Server(replace(baseline.job, candidate=candidate), folder / "served", environ) as server:
-            trial = _measure(trial, candidate, baseline, server, deadline, minimum_effect_ratio)
+            pairing_ends = deadline - baseline.evaluation_seconds  # as long as the deployed model took
+            trial = _measure(trial, candidate, baseline, server, pairing_ends, minimum_effect_ratio)
+            if trial.phase == "evaluate":
+                trial = _evaluate(trial, candidate, baseline, server, folder, minimum_effect_ratio)
             if trial.verdict == "helps" and not trial.setting:
                 trial = _save(trial, candidate, baseline, server, folder, environ)
     except NotApplicable as refusal:
@@ -180,20 +195,64 @@ def _pair(
             raise _CandidateLost(trial, loss) from loss
     fit = all(each.fit for each in paired)
     ratios = tuple(each.ratio for each in paired)
-    verdict, why = judge(ratios, trial.guards, fit=fit, minimum_effect_ratio=minimum_effect_ratio)
-    if candidate.reports_only and verdict == "helps":
-        verdict, why = "cannot_tell", f"{why}; shown for its accuracy, not for its speed"
     spent = (trial.convert_seconds or 0.0) + sum(opened.first_call_seconds.values())
     saved = max(each.baseline_seconds - each.candidate_seconds for each in paired)
-    return replace(
-        trial,
-        verdict=verdict,
-        why=why,
-        ratios=ratios,
-        fit=fit,
-        phase="done",
-        break_even_calls=spent / saved if saved > 0 else None,
+    trial = replace(trial, ratios=ratios, fit=fit, phase="done", break_even_calls=spent / saved if saved > 0 else None)
+    trial = _judged(trial, candidate, minimum_effect_ratio)
+    promising = trial.verdict != "does_not_help" or candidate.reports_only
+    return replace(trial, phase="evaluate") if promising and baseline.scores is not None else trial
+
+
+def _judged(trial: Trial, candidate: Candidate, minimum_effect_ratio: float) -> Trial:
+    verdict, why = judge(trial.ratios, trial.guards, fit=trial.fit, minimum_effect_ratio=minimum_effect_ratio)
+    if candidate.reports_only and verdict == "helps":
+        verdict, why = "cannot_tell", f"{why}; shown for its accuracy, not for its speed"
+    return replace(trial, verdict=verdict, why=why)
+
+
+def _evaluate(
+    trial: Trial,
+    candidate: Candidate,
+    baseline: Baseline,
+    server: Server,
+    folder: Path,
+    minimum_effect_ratio: float,
+) -> Trial:
+    """Hold a candidate that may be worth it against the labels, and judge it anew."""
+    command = Command(
+        do="evaluate",
+        batch_size=baseline.outputs_batch,
+        file=str(folder / "scores.pt"),
+        against=str(baseline.scores),
     )
+    try:
+        reply = server.ask(command, timeout_seconds=EVALUATE_SECONDS)
+    except ServerLost as loss:
+        if not server.alive():
+            raise _CandidateLost(trial, loss) from loss
+        # The user's function, or labels that its outputs do not fit: nothing is known of its accuracy.
+        guard = Guard(name="accuracy", met=False, sure=False, shown=f"its accuracy could not be measured: {loss}")
+        return _judged(replace(trial, guards=(*trial.guards, guard), phase="done"), candidate, minimum_effect_ratio)
+    assert reply.accuracy is not None
+    assert reply.accuracy_change is not None
+    guard = guard_accuracy(
+        reply.accuracy_change,
+        max_drop=baseline.job.max_drop,
+        higher_is_better=reply.accuracy.metric != "mse",
+        exactness=candidate.exactness,
+        predictions_changed=reply.predictions_changed,
+    )
+    trial = replace(
+        trial,
+        guards=(*trial.guards, guard),
+        accuracy=reply.accuracy,
+        baseline_accuracy=baseline.accuracy,
+        accuracy_change=reply.accuracy_change,
+        predictions_changed=reply.predictions_changed,
+        fidelity_only=False,
+        phase="done",
+    )
+    return _judged(trial, candidate, minimum_effect_ratio)
 
 
 def _save(

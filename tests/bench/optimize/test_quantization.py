@@ -10,6 +10,7 @@ from optimizable import Answer, Convolutional, Encoder, Holding, Logits, Ranker,
 from torch import nn
 
 from mmied.bench.fidelity import output_tensors
+from mmied.bench.optimize.difference import check_another_batch
 from mmied.bench.optimize.flat_model import FlatModel
 from mmied.bench.optimize.quantization import DynamicQuantizer, QuantizationConfig, StaticQuantizer
 from mmied.bench.optimize.quantization.backend import Backend, Quantized, Request
@@ -226,6 +227,33 @@ def test_a_traced_model_has_ways_of_its_own(backend: str, kind: str, snapshot: A
     assert 0 < relative(model(x), quantized(x)) < 0.05
 
 
+def test_a_trace_of_the_fused_encoder_is_told_to_have_no_form_in_onnx(capfd: pytest.CaptureFixture[str]) -> None:
+    need("onnxruntime")
+    x = torch.randn(2, 5, 16)
+    with torch.no_grad():
+        traced = torch.jit.trace(Encoder().eval(), x)
+    with pytest.raises(ModelError, match="_transformer_encoder_layer_fwd has no form in ONNX"):
+        quantizer(traced, "dynamic", "onnxruntime", [x]).optimize()
+    assert "Torch IR graph" not in "".join(capfd.readouterr())
+
+
+def test_a_graph_that_holds_the_examples_batch_size_is_refused() -> None:
+    class Fixed(FlatModel):
+        runtime = "moulded graph"
+
+        def run(self, tensors: list[torch.Tensor]) -> list[torch.Tensor]:
+            return [tensors[0].reshape(2, 8)]
+
+    tensor = {"is": "tensor"}
+    inputs = {
+        "is": "mapping",
+        "parts": {"args": {"is": "list", "parts": [tensor]}, "kwargs": {"is": "mapping", "parts": {}}},
+    }
+    graph = Fixed(inputs=inputs, outputs=tensor, sizes=[[None, 8]], dtypes=["float32"])
+    with pytest.raises(ModelError, match="moulded graph: does not work with another batch size than the example's"):
+        check_another_batch(nn.Identity(), graph, ((torch.randn(2, 8),), {}))
+
+
 def test_a_scripted_model_without_a_way_is_told_why_by_each() -> None:
     with pytest.raises(ModelError, match="torchao: it knows eager modules, and a TorchScript model has none"):
         DynamicQuantizer(torch.jit.script(mlp())).optimize()
@@ -351,6 +379,22 @@ def test_auto_tells_what_it_passed_over_and_why() -> None:
     assert "taken is good" in why
     assert "absent: the package no_such_package is missing: pip install no_such_package" in why
     assert "unfit: the moon is full" in why
+
+
+def test_what_a_library_raises_is_told_with_the_backend() -> None:
+    need("legacy")
+
+    class Branching(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.linear = nn.Linear(8, 4)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            y: torch.Tensor = self.linear(x if x.sum() > 0 else -x)
+            return y
+
+    with pytest.raises(ModelError, match="legacy cannot quantize Branching: TraceError: symbolically traced"):
+        quantizer(Branching().eval(), "static", "legacy", [torch.randn(40, 8)]).optimize()
 
 
 def test_auto_goes_on_to_the_next_way_when_one_fails(monkeypatch: pytest.MonkeyPatch) -> None:

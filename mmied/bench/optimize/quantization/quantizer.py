@@ -8,7 +8,7 @@ from typing import Any
 from torch import nn
 
 from mmied.bench.optimize.artifact_size import saved_bytes
-from mmied.bench.optimize.difference import relative_difference
+from mmied.bench.optimize.difference import check_another_batch, relative_difference
 from mmied.bench.optimize.export import Inputs
 from mmied.bench.optimize.flat_model import FlatModel
 from mmied.bench.optimize.private_copy import private_copy
@@ -50,8 +50,7 @@ class Quantizer:
         reasons: list[str] = []
         for backend, why in fitting_backends(Request(model=original, config=config, examples=examples), reasons):
             try:
-                # A copy for each: a backend that fails may have changed half of it.
-                made = backend.apply(Request(model=self._evaluated_copy(), config=config, examples=examples))
+                made = self._apply(backend, examples)
                 self.quantized = self._finish(made, backend, why, original, examples)
                 return self.quantized
             except ModelError as error:
@@ -81,6 +80,19 @@ class Quantizer:
     def _types(cls) -> tuple[str, ...]:
         return (cls.quantization_type,)
 
+    def _apply(self, backend: Backend, examples: Sequence[Inputs]) -> Quantized:
+        # A copy for each: a backend that fails may have changed half of it.
+        request = Request(model=self._evaluated_copy(), config=self.config, examples=examples)
+        try:
+            return backend.apply(request)
+        except (ModelError, MemoryError):
+            raise
+        except Exception as error:
+            lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [""]
+            raise ModelError(
+                f"{backend.name} cannot quantize {type(self.model).__name__}: {type(error).__name__}: {lines[0][:300]}"
+            ) from error
+
     def _evaluated_copy(self) -> nn.Module:
         copy = private_copy(self.model, "quantization")
         with contextlib.suppress(NotImplementedError):  # an exported module has the one mode that it was exported in
@@ -102,6 +114,8 @@ class Quantizer:
         )
         require_change(recipe)
         if examples:
+            if isinstance(made.model, FlatModel):
+                check_another_batch(original, made.model, examples[0])
             difference = relative_difference(original, made.model, examples[0])
             notes.append(f"on example inputs its outputs are off by {difference:.2%} (relative L2)")
         if not isinstance(made.model, FlatModel):

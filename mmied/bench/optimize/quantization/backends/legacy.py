@@ -8,8 +8,6 @@ import torch
 from torch import nn
 
 from mmied.bench.optimize.quantization.backend import Backend, Quantized, Request, selects
-from mmied.bench.optimize.structure import take_apart
-from mmied.errors import ModelError
 
 _NEEDS = {"torch.ao.quantization": "this torch has removed it; take backend='torchao' or 'onnxruntime'"}
 _DYNAMIC = (nn.Linear, nn.LSTM, nn.GRU)
@@ -98,18 +96,11 @@ def _apply_static(request: Request) -> Quantized:
         if not request.config.per_channel:
             plain = ao.QConfig(activation=ao.default_histogram_observer, weight=ao.default_weight_observer)
             mapping = ao.QConfigMapping().set_global(plain)
-        try:
-            prepared = quantize_fx.prepare_fx(request.model, mapping, example_inputs=examples[0][0])
-        except Exception as error:
-            raise ModelError(
-                f"torch.fx cannot follow {type(request.model).__name__}: {type(error).__name__}: {str(error)[:300]}"
-            ) from error
+        prepared = quantize_fx.prepare_fx(request.model, mapping, example_inputs=examples[0][0])
         with torch.no_grad():
             for args, kwargs in examples:
                 prepared(*args, **kwargs)
-        model = quantize_fx.convert_fx(prepared)
-        with torch.no_grad():
-            take_apart(model(*examples[0][0], **examples[0][1]), "output")
+        model: nn.Module = quantize_fx.convert_fx(prepared)
     changed = [module for module in model.modules() if _has_integer_weight(module)]
     return Quantized(
         model=model,

@@ -46,8 +46,6 @@ def _apply(request: Request) -> Quantized:
     weights = _integer_weights(quantized)
     xml, data = to_bytes(quantized)
     model = OpenVinoModel(xml, data, **exported.facts)
-    if isinstance(exported, ScriptedCalls):
-        exported.check_other_batch(model)
     return Quantized(
         model=model,
         changed={"tensors": len(weights), "parameters": sum(weights)},

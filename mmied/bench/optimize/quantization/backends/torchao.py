@@ -67,7 +67,10 @@ def _apply(request: Request) -> Quantized:
     for linear in linears.values():
         # torchao puts a function on each instance that no pickle can hold; the class's own does as well.
         vars(linear).pop("extra_repr", None)
-    notes = ["torchao's linear layers are slower than float32 ones until torch.compile fuses them"]
+    notes = [
+        "torchao's linear layers are slower than float32 ones until torch.compile fuses them; call what was compiled "
+        "under torch.no_grad(), since inference mode forbids a second shape"
+    ]
     if request.config.quantization_type == "weight_only" and request.config.bits == 4:
         notes.append("each 4-bit weight is kept in a byte: x86 has no packed kernel in this torchao")
     return Quantized(
