@@ -8,7 +8,9 @@ from functools import partial
 from pathlib import Path
 
 from mmied import __version__
-from mmied.commands.bench_arguments import add_bench_commands, positive
+from mmied.commands.bench_arguments import add_bench_commands
+from mmied.commands.optimize_arguments import add_optimize_command
+from mmied.commands.shared_arguments import positive
 from mmied.errors import EXIT_FAILURE, ConfigError, MmiedError
 
 DEFAULT_CONFIG = Path("/etc/mmied/mmied.yaml")
@@ -76,6 +78,7 @@ def _parser() -> argparse.ArgumentParser:
     form.add_argument("--csv", dest="form", action="store_const", const="csv", help="a scenario of a run a line")
 
     add_bench_commands(partial(_verb, verbs))
+    add_optimize_command(partial(_verb, verbs))
 
     trust = verbs.add_parser("trust", help="say which model files may be loaded as code")
     trust_verbs = trust.add_subparsers(required=True, metavar="COMMAND")

@@ -14,6 +14,7 @@ from mmied.records import Environment
 Verdict = Literal["helps", "does_not_help", "cannot_tell", "not_tried"]
 Route = Literal["eager", "exported", "torchscript"]  # in what form a candidate gets the model
 Exactness = Literal["exact", "reduced", "int8", "pruned"]  # how far its outputs may be from the baseline's
+OPTIONS_FILE, SEARCH_FILE = "search_options.json", "search.json"  # in the folder of a search, in and out
 Phase = Literal["apply", "serve", "pair", "evaluate", "done"]  # where a trial was when it ended
 
 
@@ -148,17 +149,18 @@ class Search:
 class SearchOptions:
     """What a search is told beside its job: what `search_options.json` holds.
 
-    `done` were tried by parts of the search before this one; `first` are to be tried before all others, and `promise`
-    is the speed-up that was seen of a candidate before. With `slice_seconds` the process ends after the first trial
-    that passes it, so that others may have the host; the budget stays that of the whole.
+    The process ends after the first trial that passes `slice_seconds`, so that others may have the host; a later part
+    of the search goes on with what is left. `done` had their turn before; `promise` orders the others.
     """
 
     version: Literal[1] = 1
-    budget_seconds: float
-    slice_seconds: float | None = None
+    budget_seconds: float  # of the whole search
+    slice_seconds: float
+    began_at: float  # of the search
+    round_at: float  # since when each candidate is to have its turn
+    spent_seconds: float = 0.0  # by the parts before this one
     candidates: tuple[str, ...] = ()  # names and import paths; empty: all that are known
     done: tuple[str, ...] = ()
-    first: tuple[str, ...] = ()
     promise: Mapping[str, float] = field(default_factory=dict)
     minimum_effect_ratio: float = 0.1
     calibration: str | None = None
@@ -166,9 +168,7 @@ class SearchOptions:
     evaluation: str | None = None
     metric: str | None = None
     max_drop: float = 0.005
-    began_at: float | None = None  # of the search, where this is not its first part
-    round_at: float | None = None  # since when each candidate is to have its turn
-    spent_seconds: float = 0.0  # by the parts before this one
+    memory_bytes: int | None = None  # for each process of the search
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,3 +181,4 @@ class StandingVerdict:
     environment: Environment | None
     batch_sizes: tuple[int, ...] = ()
     minimum_effect_ratio: float = 0.1
+    notes: tuple[str, ...] = ()  # of the search

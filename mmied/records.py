@@ -220,15 +220,16 @@ class Searched:
     budget_seconds: float
     spent_seconds: float  # by this part and those before it
     verdicts: Mapping[str, str] = field(default_factory=dict)  # of the candidates that this part tried
-    left: tuple[str, ...] = ()  # of the round
+    left: tuple[str, ...] = ()  # of the round, as far as is known
+    finished: bool = False  # the round: every candidate had its turn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
     """What came of one job: what `run.json` holds. A run that was refused or crashed is a record like any other.
 
-    An inspection has findings and no results, a search has `searched`. `golden` is set by the run that recorded it, `drift_ratio` by those that
-    were held against it: how far the outputs are from it, 0 for equal.
+    An inspection has findings and a search `searched`, both no results. `golden` is set by the run that recorded it,
+    `drift_ratio` by those that were held against it: how far the outputs are from it, 0 for equal.
     """
 
     version: Literal[1] = 1

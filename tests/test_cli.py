@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from mmied import cli
-from mmied.commands.bench_arguments import DEFAULT_FORMATS
 from mmied.commands.reporting import FORMATS, parse_formats
+from mmied.commands.shared_arguments import DEFAULT_FORMATS
 from mmied.verdicts.thresholds import ALIASES, METRICS, SIZES, TIMES
 
 DOCUMENT = (Path(__file__).parents[1] / "docs/commands.md").read_text()

@@ -1,6 +1,5 @@
 """Turn the input data that somebody hands over into the arguments of a model's call."""
 
-import inspect
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,6 +8,7 @@ import torch
 from torch.utils._pytree import tree_leaves, tree_map
 
 from mmied.bench.models import Inputs
+from mmied.bench.parameters import parameters_of
 from mmied.errors import MmiedError
 
 
@@ -53,19 +53,5 @@ def _tensor(leaf: Any) -> Any:
 def _takes_by_name(model: Any, names: Mapping[Any, Any]) -> bool:
     if not all(isinstance(name, str) for name in names):
         return False
-    known = _parameter_names(model)
-    return known is None or set(names) <= known
-
-
-def _parameter_names(model: Any) -> set[str] | None:
-    """Return the names of a model's parameters; None where it does not tell them or takes any."""
-    if isinstance(model, torch.jit.ScriptModule):
-        schema: Any = model.forward.schema  # type: ignore[attr-defined]
-        return {argument.name for argument in schema.arguments} - {"self"}
-    try:
-        parameters = inspect.signature(getattr(model, "forward", model)).parameters.values()
-    except (TypeError, ValueError):
-        return None
-    if any(each.kind is each.VAR_KEYWORD for each in parameters):
-        return None
-    return {each.name for each in parameters if each.kind is not each.POSITIONAL_ONLY}
+    known = parameters_of(model)
+    return known.open or set(names) <= set(known.names)

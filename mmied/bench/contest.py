@@ -1,33 +1,17 @@
 """Hold several models open in one process, to call them in turn and to hold their predictions against labels."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from mmied.bench import accuracy
-from mmied.bench.contention import Neighbours, Theft, WaitMeter
 from mmied.bench.dataset import fed_by, read_dataset
-from mmied.bench.fidelity import output_tensors
-from mmied.bench.interleave import Interleaved, interleave
 from mmied.bench.orders import CompareOrder
-from mmied.bench.profilers.device import Meter
-from mmied.bench.profilers.recorded import Target
+from mmied.bench.rotation import Rotation, rotate
 from mmied.bench.session import Session
-from mmied.bench.timing import CpuTimer, CudaTimer
 from mmied.profiles import Accuracy
 from mmied.records import ModelSpec, Workload
-
-Shapes = tuple[tuple[str, tuple[int, ...]], ...]
-
-
-class CallFailed(Exception):
-    """A model raised while it was called in turn; `name` is its name, the cause is what it raised."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        super().__init__(name)
 
 
 class Contest:
@@ -39,7 +23,6 @@ class Contest:
         self._dataset = read_dataset(order.dataset) if order.dataset else None
         self._sessions: dict[str, Session] = {}
         self._specs: dict[str, ModelSpec] = {}
-        self._device = order.models[0].device
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -62,17 +45,14 @@ class Contest:
         """Let go of a model that failed, if it was opened."""
         self._sessions.pop(name, None)
 
-    def warm(self, name: str, workload: Workload) -> tuple[Target, Shapes]:
-        """Return a model warm with its inputs, and the shapes of its outputs. Raises whatever the model raises."""
-        target = self._sessions[name].target(workload)
-        with torch.inference_mode():
-            output = target.model(*target.args, **target.kwargs)
-        return target, tuple((path, tuple(tensor.shape)) for path, tensor in output_tensors(output))
-
-    def run(self, targets: Mapping[str, Target]) -> Interleaved:
-        """Call the models in turn. Raises CallFailed."""
-        return call_in_turn(
-            targets, device=self._device, num_runs=self._order.num_runs, limit_seconds=self._order.limit_seconds
+    def rotate(self, workload: Workload, *, failed: Callable[[str, BaseException], None]) -> Rotation:
+        """Call the models in turn; `failed` is told of those that raise."""
+        return rotate(
+            self._sessions,
+            workload,
+            num_runs=self._order.num_runs,
+            limit_seconds=self._order.limit_seconds,
+            failed=failed,
         )
 
     def accuracy(self, name: str, batch_size: int) -> Accuracy:
@@ -86,31 +66,3 @@ class Contest:
                 batch_size=batch_size,
                 metric=self._order.metric,
             )
-
-
-def call_in_turn(targets: Mapping[str, Target], *, device: str, num_runs: int, limit_seconds: float) -> Interleaved:
-    """Call models that are warm in turn; the first is the baseline. Raises CallFailed."""
-    meter = Meter(device) if device.startswith("cuda") else None
-    theft = Theft()
-    with torch.inference_mode():
-        return interleave(
-            {name: _call_of(name, target) for name, target in targets.items()},
-            timer=CpuTimer(WaitMeter()) if meter is None else CudaTimer(WaitMeter(), torch.device(device)),
-            several_threads=torch.get_num_threads() > 1,
-            num_runs=num_runs,
-            limit_seconds=limit_seconds,
-            was_disturbed=lambda: bool(meter and meter.shared()) or theft.since_last(),
-            others_cpus=Neighbours().busy_cpus_since_last,
-        )
-
-
-def _call_of(name: str, target: Target) -> Callable[[], Any]:
-    model, args, kwargs = target.model, target.args, target.kwargs
-
-    def call() -> Any:
-        try:
-            return model(*args, **kwargs)
-        except Exception as error:
-            raise CallFailed(name) from error
-
-    return call

@@ -4,7 +4,6 @@ A data set is one .npz or .safetensors file, or a folder that holds one. The arr
 labels, all others are inputs; each has the samples along its first dimension.
 """
 
-import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -14,6 +13,7 @@ import torch
 from mmied.bench.dataset_file import LABELS
 from mmied.bench.inputs import place_inputs, read_arrays
 from mmied.bench.models import Inputs, OpenedModel
+from mmied.bench.parameters import parameters_of
 from mmied.errors import ModelError
 from mmied.records import ModelSpec
 
@@ -67,18 +67,6 @@ def take(call: Callable[..., Any], dataset: Dataset, rows: torch.Tensor, spec: M
     They are passed by name where each is the name of a parameter of the model, else in the order of the file.
     """
     chosen = {name: place_inputs(array[rows].contiguous(), spec) for name, array in dataset.inputs.items()}
-    if set(chosen) <= set(parameter_names(call)):
+    if set(chosen) <= set(parameters_of(call).names):
         return (), chosen
     return tuple(chosen.values()), {}
-
-
-def parameter_names(call: Any) -> tuple[str, ...]:
-    """Return the names of a model's inputs; none where it does not tell them."""
-    forward = getattr(call, "forward", call)
-    if hasattr(forward, "schema"):  # TorchScript
-        return tuple(argument.name for argument in forward.schema.arguments if argument.name != "self")
-    try:
-        parameters = inspect.signature(forward).parameters.values()
-    except (TypeError, ValueError):
-        return ()
-    return tuple(each.name for each in parameters if each.kind in (each.POSITIONAL_OR_KEYWORD, each.KEYWORD_ONLY))

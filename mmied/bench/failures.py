@@ -1,6 +1,6 @@
 """Tell in a word and in a sentence what went wrong when a model was called."""
 
-from mmied.errors import ModelError
+from mmied.errors import MmiedError, ModelError
 
 
 def reason_of(error: Exception) -> str:
@@ -24,3 +24,10 @@ def brief(error: Exception) -> str:
         if line.startswith(("RuntimeError:", "builtins.", "torch.jit.Error:")):
             return line[:500]
     return (lines[0] if lines else "no message")[:500]
+
+
+def sentence_of(error: BaseException) -> str:
+    """Return what went wrong; an error of ours is a sentence already, another one needs its kind to be understood."""
+    if isinstance(error, MmiedError):
+        return str(error)
+    return f"{type(error).__name__}: {brief(error)}" if isinstance(error, Exception) else type(error).__name__

@@ -7,10 +7,9 @@ from pathlib import Path
 
 import torch
 
-from mmied.bench.failures import brief
+from mmied.bench.failures import sentence_of
 from mmied.bench.profilers import attention, flops, layers, memory_timeline, operators, usage
 from mmied.bench.profilers.recorded import Recorded, Target
-from mmied.errors import MmiedError
 from mmied.inspection import Attention, Flops, Inspection, Layers, MemoryTimeline, Operators, Usage
 from mmied.records import Workload
 
@@ -66,7 +65,7 @@ def inspect(
             with torch.inference_mode():
                 steps[name]()
         except Exception as error:  # noqa: BLE001 - what a pass cannot do to a user's model is a result of its own
-            found.failures[name] = _sentence(error)
+            found.failures[name] = sentence_of(error)
         found.pass_seconds[name] = time.perf_counter() - began
         so_far(_merge(found, workload), found.recorded)
     return _merge(found, workload), found.recorded
@@ -74,11 +73,6 @@ def inspect(
 
 def _look_at_layers(found: _Found, target: Target, folder: Path | None) -> None:
     found.layers, found.recorded = layers.profile(target, folder=folder)
-
-
-def _sentence(error: Exception) -> str:
-    """Return what went wrong; an error of ours is a sentence already, another one needs its kind to be understood."""
-    return str(error) if isinstance(error, MmiedError) else f"{type(error).__name__}: {brief(error)}"
 
 
 def _merge(found: _Found, workload: Workload) -> Inspection:

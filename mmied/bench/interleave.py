@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
+from mmied.bench.rounds import order_of_round
 from mmied.bench.timing import Call, Recorder, Timed, Timer, warm_up
 from mmied.records import Iterations
 from mmied.stats import is_contended
@@ -114,13 +115,6 @@ def interleave(
         seconds=elapsed,
         complete=complete,
     )
-
-
-def order_of_round(streams: Sequence[str | None], index: int) -> list[str | None]:
-    """Return who comes when: every second round is the one before, backwards; each pair of rounds begins elsewhere."""
-    start = index // 2 % len(streams)
-    order = [*streams[start:], *streams[:start]]
-    return order[::-1] if index % 2 else order
 
 
 def _typical(timed: Sequence[Timed]) -> float:

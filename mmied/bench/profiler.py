@@ -7,16 +7,22 @@ from typing import TYPE_CHECKING, Any
 
 from mmied.bench.answers import Figures
 from mmied.bench.configurations import Configuration, configuration_of
-from mmied.bench.layer_choice import LayerProfile, choose_layers
+from mmied.bench.figures import (
+    HardwareUsage,
+    LayerProfiles,
+    gpu_figures,
+    memory_figures,
+    time_figures,
+    timeline_figures,
+)
+from mmied.bench.layer_choice import choose_layers
+from mmied.bench.profile_reports import ProfileReports
 from mmied.bench.sweep import BenchmarkResults
 from mmied.errors import MmiedError
-from mmied.inspection import Inspection, Layers, MemoryTimeline, Usage
+from mmied.inspection import Inspection
 from mmied.profiles import Profile
 from mmied.records import WorkloadResult
-from mmied.reports.profile_csv import profile_csv
-from mmied.reports.profile_page import profile_html
-from mmied.reports.writing import render_profile, write_report
-from mmied.results import ProfileResult, utilization_of
+from mmied.results import ProfileResult
 
 if TYPE_CHECKING:
     from mmied.bench.subject import Subject
@@ -25,23 +31,7 @@ BATCH_SIZES = (1, 8, 32)  # where nobody says which
 NOTHING_YET = "there is nothing to report yet. Measure first, with profile(input_data) for one."
 
 
-class LayerProfiles(Figures):
-    """What each asked-for name stands for, a LayerProfile; `record` is the whole pass with its notes."""
-
-    def __init__(self, chosen: Mapping[str, LayerProfile], record: Layers) -> None:
-        super().__init__(chosen)
-        self.record = record
-
-
-class HardwareUsage(Figures):
-    """Means of what was used while something ran; `record` has every sample."""
-
-    def __init__(self, usage: Usage, **more: Any) -> None:
-        super().__init__({**utilization_of(usage), **more, "duration_seconds": usage.duration_seconds})
-        self.record = usage
-
-
-class ModelProfiler:
+class ModelProfiler(ProfileReports):
     """Measures one model: a module in memory, or what lies at `model_path`.
 
     A module is measured in evaluation mode and left as it was found; another device or precision than its own works on
@@ -216,48 +206,13 @@ class ModelProfiler:
             keep_going=False,
             merge=True,
         )
-        latency, throughput = result.latency_seconds, result.throughput
-        return Figures(
-            {
-                **latency.milliseconds(),
-                "mean_seconds": latency.mean,
-                "median_seconds": latency.p50,
-                "p95_seconds": latency.p95,
-                "p99_seconds": latency.p99,
-                "minimum_seconds": latency.minimum,
-                "maximum_seconds": latency.max,
-                "standard_deviation_seconds": latency.standard_deviation,
-                "interval_seconds": latency.interval,
-                "withheld": latency.withheld,
-                "contended_ratio": latency.contended_ratio,
-                "iterations": result.main.latency.iterations if result.main and result.main.latency else 0,
-                "warmup_iterations": result.main.warmup_iterations if result.main else None,
-                "first_call_seconds": result.main.first_call_seconds if result.main else None,
-                "samples_per_second": throughput.samples_per_second,
-            }
-        )
+        return time_figures(result)
 
     def measure_memory_usage(self, input_data: Any = None) -> Figures:
         """Measure the memory of calls: bytes above what the process held without the model."""
         subject, given = self._start(input_data)
         result = self._keep(subject.measure_memory(given), merge=True)
-        found, record = result.memory_bytes, result.memory
-        return Figures(
-            {
-                "peak": found.peak,
-                "average": found.average,
-                "activation": found.activation,
-                "per_sample": found.per_sample,
-                "peak_bytes": found.peak,
-                "average_bytes": found.average,
-                "activation_bytes": found.activation,
-                "per_sample_bytes": found.per_sample,
-                "model_bytes": _in_memory(result.profile),
-                "fragmentation_ratio": record.fragmentation_ratio if record else None,
-                "cache_slack_ratio": record.cache_slack_ratio if record else None,
-                "space": record.space if record else None,
-            }
-        )
+        return memory_figures(result)
 
     def profile_layers(self, input_data: Any = None, layer_names: Sequence[str] | None = None) -> LayerProfiles:
         """Return time, memory and arithmetic of the layers, by the names that are asked for.
@@ -287,24 +242,12 @@ class ModelProfiler:
         inspection = self._inspect(input_data, ("memory",))
         if not inspection.timelines:
             raise MmiedError(f"memory: {inspection.failures.get('memory', 'nothing was seen of it')}")
-        main = min(inspection.timelines, key=lambda timeline: timeline.space != "device")
-        figures: dict[str, Any] = {
-            "peak_bytes": main.peak_bytes,
-            "average_bytes": main.average_bytes,
-            "peak_at_seconds": main.peak_at_seconds,
-            "peak_operator": main.peak_operator,
-            "peak_layer": main.peak_layer,
-            "traffic_bytes": main.traffic_bytes,
-            "space": main.space,
-        }
-        if track_allocations:
-            figures |= {"allocation_count": main.allocations, "allocations": main.largest}
-        if track_deallocations:
-            freed = tuple(block for block in main.largest if block.freed_at_seconds is not None)
-            figures |= {"deallocation_count": main.frees, "deallocations": freed}
-        if memory_snapshots:
-            figures["snapshots"] = _snapshots(main)
-        return Figures({**figures, "timelines": inspection.timelines})
+        return timeline_figures(
+            inspection.timelines,
+            allocations=track_allocations,
+            deallocations=track_deallocations,
+            snapshots=memory_snapshots,
+        )
 
     def gpu_profile(
         self,
@@ -322,19 +265,7 @@ class ModelProfiler:
         found = inspection.operators
         if found is None:
             raise MmiedError(f"operators: {inspection.failures.get('operators', 'none were seen')}")
-        figures: dict[str, Any] = {
-            "device": device,
-            "call_seconds": found.call_seconds,
-            "category_seconds": found.category_seconds,
-            "notes": found.notes,
-        }
-        if track_kernels:
-            figures["kernels"] = found.kernels
-        if track_memory_transfers:
-            figures["transfers"] = found.transfers
-        if profile_nvtx:
-            figures["ranges"] = found.ranges
-        return Figures(figures)
+        return gpu_figures(found, device, kernels=track_kernels, transfers=track_memory_transfers, ranges=profile_nvtx)
 
     def monitor_hardware_utilization(
         self, train_fn: Callable[[], Any], duration: float = 60.0, interval: float = 0.5
@@ -356,49 +287,6 @@ class ModelProfiler:
             profile = replace(self._result.profile, usage=usage)
             self._result = ProfileResult(profile, self._result.flame)
         return HardwareUsage(usage, calls=calls)
-
-    # To report
-
-    def generate_report(self, format: str = "text", output_path: str | Path | None = None) -> str:
-        """Return a report of all that was measured so far, as text, markdown, html, json or csv; write it if asked."""
-        text = render_profile(self.result.profile, format)
-        if output_path is not None:
-            write_report(text, output_path)
-        return text
-
-    def plot_metrics(self, output_dir: str | Path | None = None, formats: Sequence[str] = ("png",)) -> dict[str, Any]:
-        """Return matplotlib figures of all that was measured so far, by name; write them into `output_dir` if given."""
-        from mmied.reports.pictures import draw_profile, save  # matplotlib is an extra
-
-        figures = draw_profile(self.result.profile, flame=self.result.flame)
-        if output_dir is not None:
-            save(figures, output_dir, formats)
-        return dict(figures)
-
-    def generate_html_report(
-        self,
-        output_path: str | Path = "profiling_report.html",
-        include_graphs: bool = True,
-        include_details: bool = True,
-    ) -> Path:
-        """Write a report that is one interactive page, and return its path."""
-        result = self.result
-        text = profile_html(result.profile, result.flame, graphs=include_graphs, details=include_details)
-        return write_report(text, output_path)
-
-    def export_json(self, output_path: str | Path | None = None) -> str:
-        """Return the whole record as JSON, which load_baseline reads again; write it if a path is given."""
-        text = self.result.to_json()
-        if output_path is not None:
-            write_report(text, output_path)
-        return text
-
-    def export_csv(self, output_path: str | Path | None = None) -> str:
-        """Return the metrics as CSV; write them if a path is given."""
-        text = profile_csv(self.result.profile)
-        if output_path is not None:
-            write_report(text, output_path)
-        return text
 
     # Within
 
@@ -455,11 +343,3 @@ def _runs(count: int | None, name: str, least: int = 0) -> int | None:
 
 def _said(failed: Sequence[WorkloadResult]) -> str:
     return " ".join(dict.fromkeys(result.message or "failed" for result in failed))
-
-
-def _in_memory(profile: Profile) -> int | None:
-    return profile.sizes.parameter_bytes + profile.sizes.buffer_bytes if profile.sizes else None
-
-
-def _snapshots(timeline: MemoryTimeline) -> tuple[tuple[float, int], ...]:
-    return tuple(zip(timeline.at_seconds, timeline.allocated_bytes, strict=True))

@@ -10,12 +10,11 @@ from typing import Any
 import torch
 
 from mmied import __version__
-from mmied.bench.failures import brief, reason_of
+from mmied.bench.failures import reason_of, sentence_of
 from mmied.bench.inspecting import PASSES, inspect
 from mmied.bench.profilers import usage
 from mmied.bench.profilers.flamegraph import graph_of
 from mmied.bench.session import Session
-from mmied.errors import ModelError
 from mmied.inspection import Inspection, Usage
 from mmied.profiles import Profile
 from mmied.records import LatencySummary, Workload, WorkloadResult
@@ -173,10 +172,9 @@ def _phases(workload: Workload, reached: Callable[[str], None]) -> Callable[[str
 
 
 def _failure(workload: Workload, error: Exception) -> WorkloadResult:
-    said = str(error) if isinstance(error, ModelError) else f"{type(error).__name__}: {brief(error)}"
     return WorkloadResult(
         workload=workload,
         outcome="failed",
         reason=reason_of(error),
-        message=f"batch size {workload.batch_size}: {said}",
+        message=f"batch size {workload.batch_size}: {sentence_of(error)}",
     )

@@ -1,11 +1,10 @@
 """One model open in this process, measured workload by workload. The worker uses it, and so does the library."""
 
-import gc
 import resource
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -17,39 +16,21 @@ from mmied.bench.calling import as_call, moved_inputs
 from mmied.bench.contention import Neighbours, Theft, WaitMeter
 from mmied.bench.environment import read_environment
 from mmied.bench.fidelity import check_outputs
+from mmied.bench.holding import Holding
+from mmied.bench.in_memory import spec_of, take_module
 from mmied.bench.models import Inputs, OpenedModel, open_model, require_device
-from mmied.bench.precision import apply_precision, cast_inputs, copied, device_of, own_precision
-from mmied.bench.precision_names import AUTOCAST, canonical_precision
+from mmied.bench.precision import cast_inputs
+from mmied.bench.precision_names import canonical_precision
 from mmied.bench.profilers import captured, device, latency, memory, stages
 from mmied.bench.profilers.recorded import Target
 from mmied.bench.profilers.sizes import sizes_of
 from mmied.bench.serving import as_served
-from mmied.bench.timing import Call, CpuTimer, CudaTimer, Timer, warm_up
-from mmied.errors import ModelError
+from mmied.bench.timing import Call, CpuTimer, Timer, timer_on, warm_up
 from mmied.inspection import Sizes
-from mmied.records import Environment, Iterations, LatencySummary, Memory, ModelSpec, Source, Workload, WorkloadResult
+from mmied.records import Environment, Iterations, LatencySummary, ModelSpec, Workload, WorkloadResult
 from mmied.stats import latency_samples, summarize
 
 WARM_UP_SECONDS = 5.0  # at most, before the deep passes
-
-
-@dataclass(frozen=True, slots=True)
-class Baseline:
-    """Bytes that the process held before the model was there, and with it: in its own memory and on the device."""
-
-    bare: int
-    loaded: int
-    device_bare: int
-    device_loaded: int
-
-    def moved(self, loaded: int, device_loaded: int) -> "Baseline":
-        """Return the baseline of as large a model, in a process that holds so much by now."""
-        return Baseline(
-            loaded - (self.loaded - self.bare),
-            loaded,
-            device_loaded - (self.device_loaded - self.device_bare),
-            device_loaded,
-        )
 
 
 class Session:
@@ -83,8 +64,7 @@ class Session:
         self._given: Any = None  # the module in memory that others use too
         self._on_cuda = spec.device.startswith("cuda")
         self._called = False
-        self._own_memory = self._memory_from = Baseline(0, 0, 0, 0)
-        self._other: tuple[str, Callable[..., Any]] | None = None  # the model in another precision, with its name
+        self._holding = Holding(spec.device, spec.dtype)
         self._waits = WaitMeter()
         self._theft = Theft()
         self._neighbours = Neighbours()
@@ -107,44 +87,14 @@ class Session:
         autocast on the module's own parameters: the module stays as it is. It is put into evaluation mode while it
         is called, and each submodule back into its own afterwards. Raises ModelError.
         """
-        if any(torch.nn.parameter.is_lazy(each) for each in getattr(module, "parameters", tuple)()):
-            raise ModelError(
-                f"{name or type(module).__name__}: has parameters that its first call will make. Call it once, then "
-                "measure it."
-            )
-        own_device = device_of(module)
-        where = device or str(own_device)
-        require_device(where)
-        own_kind = type(module)
-        spec = ModelSpec(
-            name=name or own_kind.__name__,
-            source=Source(kind="factory", factory=f"{own_kind.__module__}:{own_kind.__qualname__}"),
-            inputs=(),
-            device=where,
-            dtype=own_precision(module),
-            threads=threads,
-        )
+        spec = spec_of(module, name=name, device=device, threads=threads)
         session = cls.__new__(cls)
         session._begin(spec)
         session.format = "eager"
         session._warm_references()
-        if _same_device(own_device, where):
-            served, session._given = module, module
-        else:
-            with as_served(module):
-                served = copied(module, f"device {where}").to(where)
-        sizes = sizes_of(served)
-        session.model = OpenedModel(
-            call=served,
-            make=make,
-            revision=None,
-            artifact_bytes=None,
-            parameters=sizes.parameters if sizes else None,
-            digests={},
-        )
-        own_bytes = sizes.parameter_bytes + sizes.buffer_bytes if sizes else 0
-        held = Baseline(0, 0, 0, own_bytes) if session._on_cuda else Baseline(0, own_bytes, 0, 0)
-        session._own_memory = session._memory_from = held
+        taken = take_module(module, make, spec.device)
+        session.model, session._given = taken.model, taken.shared
+        session._holding.note_size(taken.own_bytes)
         session.alone = False
         session.environment = read_environment(spec, None)
         session.precision = canonical_precision(precision) if precision is not None else spec.dtype
@@ -160,7 +110,7 @@ class Session:
         if self._on_cuda:
             torch.cuda.synchronize(self._spec.device)
         self.load_seconds = time.perf_counter() - began
-        self._note_memory(bare_bytes=bare_bytes)
+        self._holding.note_loaded(bare_bytes=bare_bytes)
         self.environment = read_environment(self._spec, self.model.revision)
 
     @property
@@ -171,19 +121,6 @@ class Session:
     def feed(self, make: Callable[[int], Inputs]) -> None:
         """Take the inputs of `make` from now on."""
         self.model = replace(self.model, make=make)
-
-    def _settle(self) -> None:
-        """Give free memory back, so that one workload's leftovers are not the next one's baseline.
-
-        Where others use the process too, what it holds by now beside the model is theirs.
-        """
-        if not self.alone:
-            gc.collect()
-        memory.give_back()
-        if not self.alone:
-            now, device_now = memory.resident_bytes(), self._device_bytes()
-            self._own_memory = self._own_memory.moved(now, device_now)
-            self._memory_from = self._memory_from.moved(now, device_now)
 
     def sizes(self) -> Sizes | None:
         """Return how large the model is in memory; None for a compiled package."""
@@ -245,7 +182,7 @@ class Session:
         warmup_runs: int | None,
         reached: Callable[[str], None],
     ) -> WorkloadResult:
-        self._settle()
+        self._holding.settle(alone=self.alone)
         cold = not self._called
         first_call_seconds, call = self._first_call(*self._prepare(workload))
         meter = device.Meter(self._spec.device) if self._on_cuda else None
@@ -267,8 +204,10 @@ class Session:
             energy_after = meter.energy_joules() if meter else None
             reached("memory")
             if not self.alone:
-                self._settle()  # what the latency pass noted down of many calls is no memory of the model's
-            figures = self._memory(call)
+                self._holding.settle(
+                    alone=False
+                )  # what the latency pass noted down of many calls is no memory of the model's
+            figures = self._holding.measure(call)
             captured_seconds = captured.profile(call, self._spec.device) if self._on_cuda else None
         summary = summarize(passed.iterations)
         return WorkloadResult(
@@ -295,11 +234,11 @@ class Session:
     def measure_memory(self, workload: Workload) -> WorkloadResult:
         """Measure the memory of a workload's calls alone. Raises whatever the model raises."""
         with self.serving():
-            self._settle()
+            self._holding.settle(alone=self.alone)
             cold = not self._called
             seconds, call = self._first_call(*self._prepare(workload))
             with torch.inference_mode():
-                figures = self._memory(call)
+                figures = self._holding.measure(call)
         return WorkloadResult(
             workload=workload, outcome="succeeded", first_call_seconds=seconds, cold=cold, memory=figures
         )
@@ -351,14 +290,10 @@ class Session:
         for work in self._references.values():
             work()  # so that their memory is there before the model's
 
-    def _note_memory(self, *, bare_bytes: int) -> None:
-        self._own_memory = Baseline(bare_bytes, memory.resident_bytes(), 0, self._device_bytes())
-        self._memory_from = self._own_memory
-
     def _prepare(self, workload: Workload) -> tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]:
         """Return the model in the workload's precision, with inputs for its batch size."""
         precision = workload.precision or self.precision
-        model = self._model_in(precision)
+        model = self._holding.in_precision(self.model.call, precision)
         inputs = self.model.make(workload.batch_size)
         if self.preprocess is not None:
             args, kwargs = inputs
@@ -373,23 +308,6 @@ class Session:
     def _fit(self, inputs: Inputs, precision: str) -> Inputs:
         """Return inputs for a precision; in the model's own they are their user's choice."""
         return inputs if precision == self._spec.dtype else cast_inputs(*inputs, precision)
-
-    def _model_in(self, precision: str) -> Callable[..., Any]:
-        if precision == self._spec.dtype:
-            self._other, self._memory_from = None, self._own_memory
-            return self.model.call
-        if self._other is None or self._other[0] != precision:
-            self._other = None  # one copy at a time
-            memory.give_back()
-            before, device_before = memory.resident_bytes(), self._device_bytes()
-            self._other = precision, apply_precision(self.model.call, precision)
-            self._memory_from = self._own_memory
-            if not precision.startswith(AUTOCAST):  # a copy, which alone would be there in production
-                self._memory_from = Baseline(before, memory.resident_bytes(), device_before, self._device_bytes())
-        return self._other[1]
-
-    def _device_bytes(self) -> int:
-        return int(torch.cuda.memory_allocated(self._spec.device)) if self._on_cuda else 0
 
     def _first_call(
         self, model: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
@@ -408,25 +326,13 @@ class Session:
         return seconds, call
 
     def _timer(self) -> Timer:
-        if self._on_cuda:
-            return CudaTimer(self._waits, torch.device(self._spec.device))
-        return CpuTimer(self._waits)
+        return timer_on(self.device, self._waits)
 
     def _was_disturbed(self) -> bool:
         """Tell whether the CPU was taken from us in a way that the run delay of our threads does not show."""
         stolen = self._theft.since_last()
         switches, self._switches = self._switches, _involuntary_switches()
         return stolen or (not self._waits.supported and self._switches != switches)
-
-    def _memory(self, call: Call) -> tuple[Memory, ...]:
-        base = self._memory_from
-        host = memory.profile_host(call, bare_bytes=base.bare, loaded_bytes=base.loaded)
-        if not self._on_cuda:
-            return (host,)
-        on_device = memory.profile_device(
-            call, device=self._spec.device, loaded_bytes=base.device_loaded, bare_bytes=base.device_bare
-        )
-        return host, on_device
 
 
 def _typical(samples: Iterations) -> float:
@@ -435,11 +341,3 @@ def _typical(samples: Iterations) -> float:
 
 def _involuntary_switches() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw
-
-
-def _same_device(own: torch.device, wanted: str) -> bool:
-    """Tell whether a model on `own` is already where it is wanted: "cuda" is the current CUDA device."""
-    other = torch.device(wanted)
-    if own.type != other.type:
-        return False
-    return own.type == "cpu" or other.index is None or own.index == other.index

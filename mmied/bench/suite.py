@@ -314,7 +314,7 @@ class ModelBenchmark(ModelBenchmarkSuite):
     def run(self) -> dict[str, ProfileResult]:
         """Measure all models, alone and in turn, and write the report. Returns the results by name."""
         if self._dataset_path is not None and self._dataset is None:
-            from mmied.bench.turns import read_dataset  # torch comes with it
+            from mmied.bench.dataset import read_dataset  # torch comes with it
 
             self._dataset = read_dataset(str(self._dataset_path))
             self._inputs = self._dataset

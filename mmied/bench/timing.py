@@ -117,6 +117,11 @@ class Timer(Protocol):
     def time(self, call: Call) -> Timed: ...
 
 
+def timer_on(device: str, waits: WaitMeter) -> Timer:
+    """Return the timer for calls on a device."""
+    return CudaTimer(waits, torch.device(device)) if device.startswith("cuda") else CpuTimer(waits)
+
+
 @dataclass(slots=True)
 class Recorder:
     """Collects timed calls in the order in which they ran."""

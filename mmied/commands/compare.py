@@ -10,24 +10,23 @@ from pathlib import Path
 from mmied import __version__
 from mmied.bench.orders import (
     INTERLEAVED_FILE,
-    PROFILE_FILE,
     CompareOrder,
     InterleavedResult,
     ProfileOrder,
     give_order,
 )
 from mmied.codec import from_json
-from mmied.commands.model_options import ChosenModel, lone_model
+from mmied.commands.model_options import ChosenModel, lone_model, require_function
+from mmied.commands.profile_run import profile_in, run_profile
 from mmied.commands.progress import Progress
 from mmied.commands.reporting import append_summary, parse_formats, parse_pictures, write_files
 from mmied.commands.table import format_table
 from mmied.commands.working import require_inputs, require_writable, run_worker, sentence_of, working_folder
-from mmied.config.values import parse_function, parse_name
+from mmied.config.values import parse_name
 from mmied.errors import EXIT_FAILURE, MmiedError
 from mmied.profiles import ComparisonReport, Variant
 from mmied.records import Iterations, Run, Workload, WorkloadResult
 from mmied.reports.comparison_rows import summarize_variants
-from mmied.reports.documents import read_profile
 from mmied.reports.figures import Cell
 from mmied.reports.profile_markdown import comparison_markdown
 from mmied.reports.writing import SUFFIXES, render_comparison
@@ -103,10 +102,7 @@ def compare(
     before the first worker starts.
     """
     if metric is not None:
-        try:
-            parse_function(metric)
-        except ValueError as error:
-            raise MmiedError(f"--metric: {metric} {error}") from error
+        require_function(metric, "--metric")
         if models[0].dataset is None:
             raise MmiedError("--metric: takes the labels of a data set. Give --dataset.")
     wanted = parse_formats(formats, "--report-format")
@@ -148,20 +144,12 @@ def compare(
 def _alone(model: ChosenModel, workloads: Sequence[Workload], folder: Path, progress: Progress) -> Variant:
     """Measure a model in a process of its own: what it takes to load and hold is seen there alone."""
     dataset = str(model.dataset) if model.dataset is not None else None
-    give_order(ProfileOrder(detailed=False, dataset=dataset), folder)
-    run = run_worker(
-        model.spec,
-        workloads,
-        folder,
-        worker=("mmied.bench.profile_worker",),
-        limits=model.limits,
-        progress=progress,
-        seconds=ALONE_SECONDS,
-    )
+    order = ProfileOrder(detailed=False, dataset=dataset)
+    run = run_profile(model, workloads, order, folder, progress, seconds=ALONE_SECONDS)
     name = model.spec.name
     if run.outcome != "succeeded":
         return Variant(name=name, profile=None, failure=sentence_of(run))
-    found = read_profile((folder / PROFILE_FILE).read_bytes(), name)
+    found = profile_in(folder, name)
     failed = [result for result in found.results if result.outcome != "succeeded"]
     return Variant(name=name, profile=found, failure=failed[0].message if failed else None)
 

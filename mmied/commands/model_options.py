@@ -9,7 +9,7 @@ from mmied.bench.lone import source_of
 from mmied.config import Budget, load_config
 from mmied.config.input_text import parse_input
 from mmied.config.units import parse_duration, parse_size
-from mmied.config.values import parse_device, parse_name, parse_number
+from mmied.config.values import parse_device, parse_function, parse_name, parse_number
 from mmied.daemon.jobs import worker_limits
 from mmied.daemon.outcome import Limits
 from mmied.errors import MmiedError
@@ -107,6 +107,14 @@ def with_place(chosen: ChosenModel, *, threads: int | None, timeout: str | None,
             raise MmiedError(f"--worker-memory: {memory} {error}") from error
     spec = chosen.spec if threads is None else replace(chosen.spec, threads=threads)
     return replace(chosen, spec=spec, limits=limits)
+
+
+def require_function(path: str, option: str) -> None:
+    """Raise MmiedError for what is no import path of a function."""
+    try:
+        parse_function(path)
+    except ValueError as error:
+        raise MmiedError(f"{option}: {path} {error}") from error
 
 
 def parse_time(text: str | None, option: str) -> float | None:

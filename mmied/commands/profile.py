@@ -4,20 +4,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from mmied.bench.orders import FLAME_FILE, PROFILE_FILE, ProfileOrder, give_order
+from mmied.bench.orders import FLAME_FILE, ProfileOrder
 from mmied.bench.precision_names import canonical_precision
-from mmied.commands.model_options import ChosenModel
+from mmied.commands.model_options import ChosenModel, require_function
 from mmied.commands.profile_outcome import conclude
+from mmied.commands.profile_run import profile_in, run_profile
 from mmied.commands.progress import Progress
 from mmied.commands.reporting import parse_formats, parse_pictures
-from mmied.commands.working import require_inputs, require_success, require_writable, run_worker, working_folder
-from mmied.config.values import parse_function
+from mmied.commands.working import require_inputs, require_success, require_writable, working_folder
 from mmied.errors import MmiedError
 from mmied.profiles import Profile
 from mmied.records import ModelSpec, Workload
 from mmied.reports.documents import read_profile
 from mmied.reports.frames import FlameGraph, read_flamegraph
-from mmied.reports.headline import workload_name
+from mmied.reports.words import workload_name
 from mmied.verdicts.thresholds import parse_threshold, require_judgeable
 
 LIMIT_SECONDS = 5.0  # a workload: p99 of calls up to 10 ms
@@ -61,7 +61,8 @@ def profile(
     workloads = workloads_of(model, request)
     items = {**model.items_per_sample, **request.items_per_sample}
     for option, function in (("--preprocess", request.preprocess), ("--postprocess", request.postprocess)):
-        _require_function(option, function)
+        if function is not None:
+            require_function(function, option)
     limits = [parse_threshold(text) for text in thresholds]
     require_judgeable(
         limits,
@@ -99,15 +100,6 @@ def workloads_of(model: ChosenModel, request: ProfileRequest) -> tuple[Workload,
     return tuple(replace(workload, precision=name) for name in names for workload in base)
 
 
-def _require_function(option: str, path: str | None) -> None:
-    if path is None:
-        return
-    try:
-        parse_function(path)
-    except ValueError as error:
-        raise MmiedError(f"{option}: {path} {error}") from error
-
-
 def _read_baseline(path: Path, spec: ModelSpec, workloads: Sequence[Workload]) -> Profile:
     """Return the profile to hold the new one against. Raises MmiedError where that could not be done."""
     try:
@@ -133,17 +125,7 @@ def _measure(
     model: ChosenModel, workloads: Sequence[Workload], order: ProfileOrder, limit_seconds: float
 ) -> tuple[Profile, FlameGraph | None]:
     with working_folder("profile") as folder, Progress(total=1) as progress:
-        give_order(order, folder)
-        run = run_worker(
-            model.spec,
-            workloads,
-            folder,
-            worker=("mmied.bench.profile_worker",),
-            limits=model.limits,
-            progress=progress,
-            seconds=limit_seconds,
-        )
-        require_success(run)
+        require_success(run_profile(model, workloads, order, folder, progress, seconds=limit_seconds))
         flame_path = folder / FLAME_FILE
         flame = read_flamegraph(flame_path.read_bytes(), model.spec.name) if flame_path.exists() else None
-        return read_profile((folder / PROFILE_FILE).read_bytes(), model.spec.name), flame
+        return profile_in(folder, model.spec.name), flame

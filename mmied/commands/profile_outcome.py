@@ -12,12 +12,12 @@ from mmied.formats import NOTHING, rate, seconds, size
 from mmied.profiles import Profile
 from mmied.records import WorkloadResult
 from mmied.reports.frames import FlameGraph
-from mmied.reports.headline import memory_of, workload_name
 from mmied.reports.markdown import escaped, table
 from mmied.reports.profile_csv import layers_csv, operators_csv, profile_csv
 from mmied.reports.profile_markdown import profile_markdown
 from mmied.reports.profile_page import profile_html
-from mmied.reports.words import plain, quantile_name, withheld
+from mmied.reports.words import plain, quantile_name, withheld, workload_name
+from mmied.results import memory_of
 from mmied.verdicts.baselines import Regressions, detect_regressions
 from mmied.verdicts.gate import Verdict, judge, say
 from mmied.verdicts.thresholds import Threshold

@@ -20,6 +20,7 @@ EXAMPLES = {  # of the keys that have no default
     "source": "{torchscript: /srv/models/ranker.pt}",
     "gap": "100ms",
     "per_sample": "128",
+    "data": "/srv/samples/labelled.npz",
 }
 SECRET_KEYS = {("history", "url")}  # a password may stand in it: it is not shown
 

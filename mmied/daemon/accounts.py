@@ -14,6 +14,7 @@ from mmied.records import Run
 
 Standings = Mapping[str, Standing]
 
+MOST_PARTS = 500  # of searches in LATELY_SECONDS
 LATELY_SECONDS = 3600.0  # a model that was not run for so long gets its first run at once
 
 
@@ -53,6 +54,34 @@ def _first_cpu_cost(model: Model, config: Config) -> float:
 
 def _first_inspect_cost(model: Model) -> float:
     return budget.expected_inspect_cpu_seconds(threads=model.spec.threads or os.cpu_count() or 1)
+
+
+def search_ratio(config: Config, *, now: float) -> float:
+    """Return the share of all the host's CPU time that searches may take beside the budget, if all fit in."""
+    cpus = os.cpu_count() or 1
+    asked = sum(
+        each.budget_seconds * (model.spec.threads or cpus) / schedule.interval_seconds(each.schedule, now)
+        for model in config.models
+        if (each := model.optimize) is not None
+    )
+    return asked / cpus
+
+
+def granted_cpu_seconds(run: Run) -> float:
+    """Return the CPU time that is not charged to the budget: of a search, what its own budget of time comes to.
+
+    One of its processes computes at a time, with the model's threads. What it takes beyond that, as compilers with
+    processes of their own do, is charged.
+    """
+    if run.kind != "optimize":
+        return 0.0
+    given = (run.ended_at - run.started_at) * (run.threads or os.cpu_count() or 1)
+    return min(run.cpu_seconds or 0.0, max(0.0, given))
+
+
+def _granted_since(store: Store, at: float) -> float:
+    runs = store.last_runs(kind="optimize", limit=MOST_PARTS)
+    return sum(granted_cpu_seconds(run) for run in runs if run.ended_at > at)
 
 
 def _never_ran(standing: Standing, *, since: float) -> bool:
@@ -96,7 +125,7 @@ class Accounts:
                 # Once, not after each hour without one: it is many times as long from one to the next.
                 if model.inspect is not None and standings.get(model.name, Standing()).inspections.last_run is None
             ),
-            spent_seconds=store.cpu_seconds_since(lately),
+            spent_seconds=store.cpu_seconds_since(lately) - _granted_since(store, lately),
             monotonic=monotonic,
             before=before._cpu if before is not None else None,
         )
@@ -107,7 +136,8 @@ class Accounts:
                 first_seconds=sum(self.gpu_cost(model, standings) for model in models if model.name in without),
                 # Runs are recorded under the device's name in the configuration, and one device has two.
                 spent_seconds=sum(
-                    store.gpu_seconds_since(name, lately) for name in {device, *(model.spec.device for model in models)}
+                    store.gpu_seconds_since(name, lately, without="optimize")
+                    for name in {device, *(model.spec.device for model in models)}
                 ),
                 monotonic=monotonic,
                 before=before._gpus.get(device) if before is not None else None,
@@ -126,6 +156,8 @@ class Accounts:
     def cpu_cost(self, model: Model, standings: Standings, kind: Kind = "profile") -> float:
         """Return the CPU seconds that a run of `model` is expected to take."""
         standing = standings.get(model.name, Standing())
+        if kind == "optimize":
+            return 0.0  # its time is given to it beside the budget: see `granted`
         if kind == "inspect":
             last = standing.inspections.last_run
             return _first_inspect_cost(model) if last is None or last.cpu_seconds is None else last.cpu_seconds
@@ -137,6 +169,8 @@ class Accounts:
     def gpu_cost(self, model: Model, standings: Standings, kind: Kind = "profile") -> float:
         """Return the seconds for which a run of `model` is expected to use its GPU."""
         standing = standings.get(model.name, Standing())
+        if kind == "optimize":
+            return 0.0
         last = standing.inspections.last_run if kind == "inspect" else standing.last_run
         if last is not None and last.gpu_seconds is not None:
             return last.gpu_seconds
@@ -157,13 +191,15 @@ class Accounts:
 
     def spend(self, run: Run) -> None:
         """Take out what a run cost."""
-        self._cpu.spend(run.cpu_seconds or 0.0)
+        self._cpu.spend(max(0.0, (run.cpu_seconds or 0.0) - granted_cpu_seconds(run)))
         bucket = self._gpus.get(device_of(run.device))
-        if bucket is not None:
+        if bucket is not None and run.kind != "optimize":
             bucket.spend(run.gpu_seconds or 0.0)
 
     def poverty(self, model: Model, standings: Standings, kind: Kind = "profile") -> str | None:
-        """Return why a run of `model` cannot be afforded now, or None when it can."""
+        """Return why a run of `model` cannot be afforded now, or None when it can, as a search always can."""
+        if kind == "optimize":
+            return None
         asked = [(self._cpu, self.cpu_cost(model, standings, kind), "CPU", "cpu_ratio")]
         if (bucket := self._gpus.get(device_of(model.spec.device))) is not None:
             asked.append((bucket, self.gpu_cost(model, standings, kind), "GPU", "gpu_ratio"))

@@ -21,7 +21,7 @@ def daemon_samples(view: View) -> Iterator[Sample]:
     yield Sample("mmied_config_reload_failures_total", (), view.tally.reload_failures)
     for level in LEVELS:
         yield Sample("mmied_log_messages_total", (level,), view.log_messages.get(level, 0))
-    jobs = sum(1 + (plan.inspection is not None) for plan in view.plans.values())
+    jobs = sum(1 + (plan.inspection is not None) + (plan.search is not None) for plan in view.plans.values())
     yield Sample("mmied_scheduler_jobs", (), jobs)
     if view.lag_seconds is not None:
         yield Sample("mmied_scheduler_lag_seconds", (), view.lag_seconds)

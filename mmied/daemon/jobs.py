@@ -2,19 +2,22 @@
 
 import uuid
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Literal
 
 from mmied.config import Config, Model
 from mmied.daemon.admission import Refusal
 from mmied.daemon.outcome import Limits
+from mmied.daemon.searches import OVERTIME_SECONDS, SERVING_PROCESSES, SLICE_SECONDS
 from mmied.records import Golden, Job, Run, WorkloadResult
 
-Kind = Literal["profile", "inspect"]
+Kind = Literal["profile", "inspect", "optimize"]
 # The worker's module by kind of job.
 WORKERS: Mapping[Kind, tuple[str, ...]] = {
     "profile": ("mmied.bench.worker",),
     "inspect": ("mmied.bench.inspect_worker",),
+    "optimize": ("mmied.bench.trial.slice_worker",),
 }
 
 
@@ -27,7 +30,7 @@ def make_job(
     kind: Kind = "profile",
     golden: Golden | None = None,
 ) -> Job:
-    """Return the job that profiles or inspects `model`; an inspection looks at its first workload.
+    """Return the job that profiles, inspects or searches `model`; an inspection looks at its first workload.
 
     Digests that its `last` success took spare hashing the files again. Outputs are held against `golden`.
     """
@@ -35,7 +38,7 @@ def make_job(
         run_id=run_id,
         kind=kind,
         model=model.spec,
-        workloads=model.workloads if kind == "profile" else model.workloads[:1],
+        workloads=model.workloads[:1] if kind == "inspect" else model.workloads,
         scenario_seconds=config.budget.scenario_seconds,
         memory_bytes=config.budget.worker_memory_bytes,
         known_digests=last.digests if last is not None else {},
@@ -43,8 +46,15 @@ def make_job(
     )
 
 
-def worker_limits(config: Config) -> Limits:
-    """Return what the configuration lets a worker use."""
+def worker_limits(config: Config, kind: Kind = "profile") -> Limits:
+    """Return what the configuration lets a worker use; that of a search starts others, and has a time of its own."""
+    if kind == "optimize":
+        memory = config.budget.worker_memory_bytes
+        return replace(
+            worker_limits(config),
+            timeout_seconds=SLICE_SECONDS + OVERTIME_SECONDS,
+            memory_bytes=SERVING_PROCESSES * memory if memory is not None else None,
+        )
     return Limits(
         timeout_seconds=config.budget.run_timeout_seconds,
         memory_bytes=config.budget.worker_memory_bytes,
@@ -99,6 +109,6 @@ def stillborn_run(job: Job, error: Exception, *, host: str, started_at: float) -
         message=message,
         results=tuple(
             WorkloadResult(workload=workload, outcome="failed", reason="internal", message=message)
-            for workload in (() if job.kind == "inspect" else job.workloads)
+            for workload in (job.workloads if job.kind == "profile" else ())
         ),
     )

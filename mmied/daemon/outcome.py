@@ -63,8 +63,8 @@ def _read(path: Path) -> Run | None:
 
 
 def _with_every_scenario(run: Run, job: Job) -> Run:
-    """Return the run with the scenarios that it did not come to: they went wrong as it did. An inspection has none."""
-    if run.outcome in ("succeeded", "refused") or run.kind == "inspect":
+    """Return the run with the scenarios that it did not come to: they went wrong as it did. Other kinds have none."""
+    if run.outcome in ("succeeded", "refused") or run.kind in ("inspect", "optimize"):
         return run
     reached = {result.workload.scenario for result in run.results}
     lost = (

@@ -1,7 +1,7 @@
 """Decide which due run to start on a free device, and which to put off for how long."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from mmied.config import Config, Cron, Every, Model
@@ -9,6 +9,7 @@ from mmied.daemon import schedule
 from mmied.daemon.accounts import Accounts
 from mmied.daemon.admission import Pressure, Refusal, refusal
 from mmied.daemon.jobs import Kind, device_of
+from mmied.daemon.searches import SERVING_PROCESSES, is_open
 from mmied.daemon.standing import Attempts, Standing
 from mmied.records import HardwareSample
 
@@ -28,6 +29,7 @@ class Moment:
     pressure: Pressure | None  # None: the host was not looked at for long enough
     artifact_bytes: Mapping[str, int]
     busy_devices: Collection[str]
+    searching: bool = False  # a search is under way on some device
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,7 @@ class Planner:
         self._uninspected_since: dict[str, float] = {}  # Unix time at which a first inspection could have begun
 
     def hurry(self, name: str, kinds: Sequence[Kind] = ("profile", "inspect")) -> None:
-        """Have jobs of a model done at once; an inspection comes after its profile run."""
+        """Have jobs of a model done at once; an inspection comes after its profile run. A search has its own hour."""
         for kind in kinds:
             self._waits.pop((kind, name), None)
             self._urgent.add((kind, name))
@@ -102,10 +104,11 @@ class Planner:
     ) -> float | None:
         """Return the Unix time of the next try.
 
-        None for a model in quarantine, and for an inspection that is not wanted or waits for a run to succeed.
+        None for a model in quarantine, and for a look inside or a search that is not wanted or waits for a run to
+        succeed.
         """
         task = next((task for task in _tasks(model, standing) if task.kind == kind), None)
-        if task is None or task.attempts.quarantined or (kind == "inspect" and not self._may_inspect(model, standing)):
+        if task is None or not self._may(task, standing):
             return None
         due = now if task.key in self._urgent else self._due_at(task, now)
         wait = self.wait(model.name, monotonic, kind)
@@ -125,19 +128,23 @@ class Planner:
         """Return what to do now: at most one start for each free device."""
         actions: list[Start | PutOff] = []
         devices = {device_of(model.spec.device) for model in moment.config.models}
+        searching = moment.searching
         for device in sorted(devices - set(moment.busy_devices)):
-            actions += self._decide_for(device, moment)
+            decided = self._decide_for(device, replace(moment, searching=searching))
+            searching = searching or any(isinstance(each, Start) and each.kind == "optimize" for each in decided)
+            actions += decided
         return actions
 
     def _decide_for(self, device: str, moment: Moment) -> list[Start | PutOff]:
         actions: list[Start | PutOff] = []
         due: list[tuple[int, float, _Task]] = []
+        saving = False
         for model in moment.config.models:
             standing = moment.standings[model.name]
             if device_of(model.spec.device) != device:
                 continue
             for task in _tasks(model, standing):
-                if task.attempts.quarantined or (task.kind == "inspect" and not self._may_inspect(model, standing)):
+                if not self._may(task, standing) or (task.kind == "optimize" and moment.searching):
                     continue
                 actions += self._misfire(task, moment.now)
                 late = moment.now - self._due_at(task, moment.now)
@@ -145,11 +152,14 @@ class Planner:
                     due.append((*self._rank(task, late, moment.now), task))
         for _, _, task in sorted(due, key=lambda row: row[:2], reverse=True):
             wait = self.wait(task.model.name, moment.monotonic, task.kind)
+            if saving and task.kind != "optimize":
+                continue  # those that come after it must not eat what it saves up for
             poverty = moment.accounts.poverty(task.model, moment.standings, task.kind)
             if poverty is not None:
                 if wait is None:
                     actions.append(self._put_off(task, Refusal("budget", poverty), moment))
-                break  # those that come after it must not eat what it saves up for
+                saving = True
+                continue
             if wait is not None and not wait.saving:
                 continue
             if moment.pressure is None and moment.sample is not None:
@@ -168,9 +178,14 @@ class Planner:
             break
         return actions
 
-    def _may_inspect(self, model: Model, standing: Standing) -> bool:
-        """Tell whether a model can be looked into: its last run came to a good end, and none is asked for at once."""
-        asked = ("profile", model.name) in self._urgent
+    def _may(self, task: _Task, standing: Standing) -> bool:
+        """Tell whether a job makes sense now.
+
+        A model is looked into, or searched, where its last run came to a good end and none is asked for at once.
+        """
+        if task.attempts.quarantined or task.kind == "profile":
+            return not task.attempts.quarantined
+        asked = ("profile", task.model.name) in self._urgent
         return standing.last_success is not None and standing.failures == 0 and not (standing.quarantined or asked)
 
     def _rank(self, task: _Task, late: float, now: float) -> tuple[int, float]:
@@ -178,9 +193,15 @@ class Planner:
 
         Changed files first, then models never run, then whoever is late by the most of its intervals. Inspections
         come behind all of these until they are late by a whole interval, and go first then: where the budget is
-        overdrawn, so that something is always due, they would never have their turn otherwise.
+        overdrawn, so that something is always due, they would never have their turn otherwise. A search comes behind
+        all else, between whose runs it goes on; one that has begun before another, then the one that waits longest.
         """
         urgent = task.key in self._urgent
+        if task.kind == "optimize":
+            optimize, last = task.model.optimize, task.attempts.last_run
+            if optimize is not None and is_open(task.attempts, optimize, now):
+                return -1, 0.0
+            return -2, now - (last.started_at if last is not None else 0.0)
         if task.kind == "inspect" and task.attempts.last_run is None:
             late = now - self._uninspected_since.setdefault(task.model.name, now)
         lateness = late / schedule.interval_seconds(task.schedule, now)
@@ -190,6 +211,9 @@ class Planner:
 
     def _due_at(self, task: _Task, now: float) -> float:
         last = task.attempts.last_run
+        optimize = task.model.optimize
+        if task.kind == "optimize" and optimize is not None and is_open(task.attempts, optimize, now):
+            return last.ended_at if last is not None and last.ended_at <= now else now
         return schedule.next_run_at(
             task.schedule,
             key=self._key(task),
@@ -200,7 +224,7 @@ class Planner:
 
     def _key(self, task: _Task) -> str:
         """Return what splays a task over its interval."""
-        return f"{self._host}/{task.model.name}" + ("/inspect" if task.kind == "inspect" else "")
+        return f"{self._host}/{task.model.name}" + ("" if task.kind == "profile" else f"/{task.kind}")
 
     def _misfire(self, task: _Task, now: float) -> list[Start | PutOff]:
         attempts = task.attempts
@@ -224,6 +248,8 @@ class Planner:
         needed = MEMORY_MARGIN_BYTES + 2 * moment.artifact_bytes.get(name, 0)
         if last is not None and last.worker_peak_bytes is not None:
             needed = last.worker_peak_bytes
+        if task.kind == "optimize" and task.attempts.last_success is None:
+            needed *= SERVING_PROCESSES
         return refusal(
             limits=moment.config.admission,
             sample=moment.sample,
@@ -247,4 +273,6 @@ def _tasks(model: Model, standing: Standing) -> list[_Task]:
     tasks = [_Task(model, "profile", model.schedule, standing)]
     if model.inspect is not None:
         tasks.append(_Task(model, "inspect", model.inspect, standing.inspections))
+    if model.optimize is not None:
+        tasks.append(_Task(model, "optimize", model.optimize.schedule, standing.searches))
     return tasks

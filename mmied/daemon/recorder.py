@@ -11,10 +11,13 @@ from mmied.catalog import QUANTILES
 from mmied.daemon.recovery import keep_for_later
 from mmied.errors import HistoryError
 from mmied.history.store import Store
+from mmied.optimization import StandingVerdict
 from mmied.records import Event, Run, WorkloadResult
 from mmied.stats import required_samples, summarize
 
 log = logging.getLogger(__name__)
+
+_Waiting = tuple[Run, Path | None, tuple[StandingVerdict, ...]]
 
 RETRY_SECONDS = 15.0
 LONGEST_QUEUE = 1000  # runs; beyond it the oldest is given up, which its folder may still hold
@@ -26,7 +29,7 @@ class Recorder:
     def __init__(self, store: Store, *, recorded: Callable[[Run], object] = lambda run: None) -> None:
         self._store = store
         self._recorded = recorded
-        self._queue: deque[tuple[Run, Path | None]] = deque(maxlen=LONGEST_QUEUE)
+        self._queue: deque[_Waiting] = deque(maxlen=LONGEST_QUEUE)
         self._retry_at = 0.0
 
     @property
@@ -34,18 +37,18 @@ class Recorder:
         """How many runs are not recorded yet."""
         return len(self._queue)
 
-    def add(self, run: Run, folder: Path | None, monotonic: float) -> None:
-        """Record a run, now or when it can be done; its folder is removed then."""
-        self._queue.append((run, folder))
+    def add(self, run: Run, folder: Path | None, monotonic: float, found: tuple[StandingVerdict, ...] = ()) -> None:
+        """Record a run with the verdicts that it found, now or when it can be done; its folder is removed then."""
+        self._queue.append((run, folder, found))
         self._retry_at = 0.0
         self.flush(monotonic)
 
     def flush(self, monotonic: float) -> None:
         """Record what waits, oldest first; after a failure not again for a while."""
         while self._queue and monotonic >= self._retry_at:
-            run, folder = self._queue[0]
+            run, folder, found = self._queue[0]
             try:
-                self._store.record(run)
+                self._store.record(run, found)
             except HistoryError as error:
                 self._retry_at = monotonic + RETRY_SECONDS
                 log.error("run_not_recorded", extra={"run_id": run.run_id, "error": str(error)})
@@ -59,7 +62,7 @@ class Recorder:
         """Try once more; what still cannot be recorded is left in the runs' folders for the next life."""
         self._retry_at = 0.0
         self.flush(monotonic)
-        for run, folder in self._queue:
+        for run, folder, _ in self._queue:
             if folder is not None:
                 keep_for_later(run, folder)
 

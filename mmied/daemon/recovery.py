@@ -11,6 +11,7 @@ import psutil
 from mmied.codec import from_json, to_json
 from mmied.daemon.launch import RUN_MARK
 from mmied.daemon.outcome import account_for
+from mmied.daemon.searches import keep_search
 from mmied.errors import MmiedError
 from mmied.history.artifacts import Artifacts
 from mmied.history.store import Store
@@ -25,7 +26,7 @@ def recover_runs(store: Store, folder: Path, artifacts: Artifacts) -> list[Run]:
     """Record what the last life of the daemon left behind in `folder`, a folder a run; return the runs recorded.
 
     Workers that are still alive are killed: nobody would read what they write. What inspections left goes to
-    `artifacts`.
+    `artifacts`, what searches found so far into the history.
     """
     entries = store.unfinished()
     _kill_workers({entry.run_id for entry in entries} | {path.name for path in folder.glob("*")})
@@ -33,14 +34,15 @@ def recover_runs(store: Store, folder: Path, artifacts: Artifacts) -> list[Run]:
     for entry in entries:
         run = _read_record(folder / entry.run_id) or _account(entry, folder / entry.run_id, store.host)
         run = keep_artifacts(run, folder / entry.run_id, artifacts)
-        store.record(run)
+        run, found = keep_search(run, folder / entry.run_id)
+        store.record(run, found)
         log.warning("run_recovered", extra={"run_id": run.run_id, "model": run.model, "outcome": run.outcome})
         recovered.append(run)
     for path in folder.glob("*"):
         run_left = _read_record(path)
         if run_left is not None:
             # Recording does nothing when it was recorded before.
-            store.record(keep_artifacts(run_left, path, artifacts))
+            store.record(*keep_search(keep_artifacts(run_left, path, artifacts), path))
         shutil.rmtree(path, ignore_errors=True)
     artifacts.clear_unfinished()
     return recovered

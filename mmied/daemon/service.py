@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psutil
 
+from mmied.codec import from_json, to_json
 from mmied.config import Config, Cron, Every, Model
 from mmied.daemon.accounts import Accounts
 from mmied.daemon.hardware import Sampler
@@ -21,14 +22,17 @@ from mmied.daemon.recall import recall
 from mmied.daemon.recorder import Recorder
 from mmied.daemon.recovery import keep_artifacts, recover_runs
 from mmied.daemon.reloading import needs_restart, with_restart_bound
+from mmied.daemon.searches import keep_search, options_of, renewed
 from mmied.daemon.standing import Standing, advance, release
 from mmied.daemon.surroundings import Surroundings
 from mmied.daemon.tally import Tally
 from mmied.daemon.view import Plan, View, make_plan, notices_of
 from mmied.daemon.watch import FileWatch
 from mmied.errors import HistoryError, MmiedError
-from mmied.history.artifacts import Artifacts
+from mmied.history.artifacts import INSPECTION_FILE, Artifacts
 from mmied.history.store import Store
+from mmied.inspection import Inspection
+from mmied.optimization import OPTIONS_FILE, SearchOptions
 from mmied.records import Event, Job, JournalEntry, Run
 
 log = logging.getLogger(__name__)
@@ -85,6 +89,7 @@ class Service:
         for run in recover_runs(store, self._runs_folder, artifacts):
             self._tally.count(run)
         self._standings = recall(store, (model.name for model in config.models))
+        self._verdicts = {model.name: store.trials(model.name) for model in config.models}
         self._accounts = Accounts(config, self._standings, store, now=self._now, monotonic=self._monotonic)
         self._recorder = Recorder(store, recorded=surroundings.recorded)
         self._planner = Planner(surroundings.host)
@@ -188,6 +193,7 @@ class Service:
             fresh = self._load_config()
             unknown = {model.name for model in fresh.models} - self._standings.keys()
             recalled = recall(self._store, unknown)
+            verdicts = {name: self._store.trials(name) for name in unknown}
         except MmiedError as error:
             self._tally.reload_failures += 1
             self._config_state = replace(self._config_state, error=str(error))
@@ -198,6 +204,7 @@ class Service:
         self._config_state = _ConfigState(loaded_at=self._now, notices=needs_restart(self._config, fresh))
         kept = {name: release(standing) for name, standing in self._standings.items() if name in names}
         self._standings = kept | recalled
+        self._verdicts = {name: found for name, found in (self._verdicts | verdicts).items() if name in names}
         self._config = with_restart_bound(fresh, self._config)
         self._tally.forget(names)
         self._planner.forgive(names)
@@ -251,6 +258,7 @@ class Service:
             pressure=self._quiet.pressure(),
             artifact_bytes=self._files.sizes_bytes(),
             busy_devices=self._running.keys(),
+            searching=any(entry.job.kind == "optimize" for entry in self._running.values()),
         )
         for action in self._planner.decide(moment):
             match action:
@@ -282,28 +290,58 @@ class Service:
         last = self._standings[model.name].last_success
         job = make_job(model, self._config, run_id=run_id, last=last, kind=kind, golden=golden)
         folder = self._runs_folder / run_id
+        options = self._search_options(model) if kind == "optimize" else None
         thread = threading.Thread(
-            target=self._execute, args=(job, folder, self._config, start.forced), name=run_id, daemon=True
+            target=self._execute, args=(job, folder, self._config, start.forced, options), name=run_id, daemon=True
         )
         self._running = {**self._running, device_of(device): _Running(job, folder, thread)}
         extra = {"model": model.name, "kind": kind, "run_id": run_id, "forced": start.forced}
         log.info("run_started", extra=extra)
         thread.start()
 
-    def _execute(self, job: Job, folder: Path, config: Config, forced: bool) -> None:
+    def _search_options(self, model: Model) -> SearchOptions | None:
+        if model.optimize is None:
+            return None
+        standing = self._standings[model.name]
+        return options_of(
+            model,
+            model.optimize,
+            self._config,
+            standing.searches,
+            self._verdicts.get(model.name, ()),
+            last_success=standing.last_success,
+            inspection=self._last_inspection(standing),
+            now=self._now,
+        )
+
+    def _last_inspection(self, standing: Standing) -> Inspection | None:
+        """Return what the last inspection saw, which tells the kind of a model; None where it is not here."""
+        last = standing.inspections.last_success
+        path = self._artifacts.file(last.run_id, INSPECTION_FILE) if last is not None else None
+        try:
+            return from_json(Inspection, path.read_bytes()) if path is not None else None
+        except (OSError, MmiedError) as error:
+            log.warning("inspection_unreadable", extra={"model": last.model if last else "", "error": str(error)})
+            return None
+
+    def _execute(self, job: Job, folder: Path, config: Config, forced: bool, options: SearchOptions | None) -> None:
         """Run a job in a worker: the body of a runner thread."""
         started_at = self._at.clock()
+        kind = _kind_of(job)
         try:
+            if options is not None:
+                folder.mkdir(parents=True, exist_ok=True)
+                (folder / OPTIONS_FILE).write_text(to_json(options))
             run = run_job(
                 job,
                 folder=folder,
-                limits=worker_limits(config),
+                limits=worker_limits(config, kind),
                 host=self._at.host,
                 stop=self._kill_workers,
                 environ=self._at.environ,
                 cache=config.state / "cache",
                 group=self._at.group,
-                worker=WORKERS["inspect" if job.kind == "inspect" else "profile"],
+                worker=WORKERS[kind],
             )
         except Exception as error:
             # A runner that dies without a word would leave its device taken for ever.
@@ -325,8 +363,11 @@ class Service:
             extra |= {"outcome": run.outcome, "why": run.message}
             log.log(logging.INFO if well else logging.WARNING, "run_ended", extra=extra)
             run = keep_artifacts(self._recorder.with_pooled_quantiles(run), folder, self._artifacts)
+            run, found = keep_search(run, folder)
             self._take_in(run)
-            self._recorder.add(run, folder, self._monotonic)
+            if found and run.model in self._verdicts:
+                self._verdicts = {**self._verdicts, run.model: renewed(self._verdicts[run.model], found)}
+            self._recorder.add(run, folder, self._monotonic, found)
 
     def _take_in(self, run: Run) -> None:
         """Count a run, and let it change where its model stands."""
@@ -365,6 +406,9 @@ class Service:
             if model.inspect is not None:
                 inspection = plan(model, "inspect", model.inspect)
                 plans[model.name] = replace(plans[model.name], inspection=inspection)
+            if model.optimize is not None:
+                search = plan(model, "optimize", model.optimize.schedule)
+                plans[model.name] = replace(plans[model.name], search=search)
         return View(
             at=now,
             started_at=self._started_at,
@@ -374,6 +418,7 @@ class Service:
             config_error=self._config_state.error,
             torch_version=self._at.torch_version,
             standings=standings,
+            verdicts=self._verdicts,
             plans=plans,
             tally=self._tally,
             log_messages=dict(self._at.log_counter.counts),
@@ -389,3 +434,7 @@ class Service:
                 self._config_state.notices, self._sampler.notices, self._store.notice, self._recorder.waiting, cpu, gpu
             ),
         )
+
+
+def _kind_of(job: Job) -> Kind:
+    return job.kind if job.kind != "check" else "profile"

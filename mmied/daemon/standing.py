@@ -37,12 +37,17 @@ class Attempts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing(Attempts):
-    """Where a model stands: how its profiling goes, and apart from it how its inspections do."""
+    """Where a model stands: how its profiling goes, and apart from it how its inspections and searches do."""
 
     successes: Mapping[str, Success] = field(default_factory=dict)  # by scenario
     last_results: Mapping[str, WorkloadResult] = field(default_factory=dict)  # by scenario, of the last run
     scenario_failures: Mapping[str, int] = field(default_factory=dict)
     inspections: Attempts = field(default_factory=Attempts)
+    searches: Attempts = field(default_factory=Attempts)
+
+    def of(self, kind: str) -> Attempts:
+        """Return how the jobs of a kind went."""
+        return {"inspect": self.inspections, "optimize": self.searches}.get(kind, self)
 
 
 T = TypeVar("T", bound=Attempts)
@@ -53,6 +58,8 @@ def advance(standing: Standing, run: Run) -> Standing:
     bare = replace(run, results=tuple(_without_samples(result) for result in run.results), golden=None)
     if run.kind == "inspect":
         return replace(standing, inspections=_count(standing.inspections, bare))
+    if run.kind == "optimize":
+        return replace(standing, searches=_count(standing.searches, bare))
     if run.kind != "profile":
         return standing
     if run.outcome == "refused":
@@ -98,7 +105,7 @@ def _count(attempts: T, run: Run) -> T:
 
 def release(standing: Standing) -> Standing:
     """Return the standing of a model that gets a fresh start: its file changed, or an operator reloaded."""
-    return replace(_forgive(standing), inspections=_forgive(standing.inspections))
+    return replace(_forgive(standing), inspections=_forgive(standing.inspections), searches=_forgive(standing.searches))
 
 
 def _forgive(attempts: T) -> T:

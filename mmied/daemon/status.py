@@ -4,9 +4,19 @@ from mmied import __version__
 from mmied.config import Config, Model
 from mmied.daemon.export_profile import fresh
 from mmied.daemon.standing import QUARANTINE_AFTER, Attempts, Standing
+from mmied.daemon.verdicts import best_speedup, by_verdict, expired
 from mmied.daemon.view import Plan, View
 from mmied.errors import HistoryError
-from mmied.records import Cost, InspectionStatus, ModelStatus, ScenarioStatus, State, Status, Workload
+from mmied.records import (
+    Cost,
+    InspectionStatus,
+    ModelStatus,
+    OptimizationStatus,
+    ScenarioStatus,
+    State,
+    Status,
+    Workload,
+)
 
 
 def make_status(view: View) -> Status:
@@ -82,7 +92,46 @@ def _model(model: Model, standing: Standing, plan: Plan, view: View) -> ModelSta
         phase=plan.phase,
         inspection=_inspection(standing.inspections, plan.inspection) if plan.inspection is not None else None,
         drift_ratio=success.drift_ratio if success is not None else None,
+        optimization=_optimization(model, standing, plan.search, view) if plan.search is not None else None,
     )
+
+
+def _optimization(model: Model, standing: Standing, plan: Plan, view: View) -> OptimizationStatus:
+    run = standing.searches.last_run
+    verdicts = view.verdicts.get(model.name, ())
+    whys = {each.trial.candidate: expired(each, model, standing.last_success, now=view.at) for each in verdicts}
+    searched = run.searched if run is not None else None
+    return OptimizationStatus(
+        interval_seconds=plan.interval_seconds,
+        budget_seconds=model.optimize.budget_seconds if model.optimize is not None else 0.0,
+        last_run_id=run.run_id if run is not None else None,
+        last_run_at=run.ended_at if run is not None else None,
+        next_run_at=plan.next_run_at,
+        consecutive_failures=standing.searches.failures,
+        phase=plan.phase,
+        spent_seconds=searched.spent_seconds if searched is not None else 0.0,
+        why=_why_of_search(standing.searches, plan),
+        left=searched.left if searched is not None else (),
+        helps={
+            each.trial.candidate: best_speedup(each)
+            for each in by_verdict(verdicts)
+            if each.trial.verdict == "helps" and whys[each.trial.candidate] is None
+        },
+        expired={name: why for name, why in whys.items() if why is not None},
+    )
+
+
+def _why_of_search(attempts: Attempts, plan: Plan) -> str | None:
+    """Return what is to be said of a model's searches: it changes nothing about how the model is."""
+    run = attempts.last_run
+    if attempts.quarantined:
+        return (
+            f"the daemon died in {QUARANTINE_AFTER} searches; there are none until the model's file changes or the "
+            "configuration is reloaded (SIGHUP)"
+        )
+    if attempts.failures and run is not None:
+        return f"the search failed: {run.message}"
+    return plan.why if attempts.refusals else None
 
 
 def _inspection(attempts: Attempts, plan: Plan) -> InspectionStatus:

@@ -37,6 +37,8 @@ class Tally:
     latencies: dict[tuple[str, str], Latencies] = field(default_factory=dict)
     inspections: Counter[str] = field(default_factory=Counter)  # by model, as the next
     inspection_failures: Counter[str] = field(default_factory=Counter)
+    searches: Counter[str] = field(default_factory=Counter)  # parts of them
+    search_failures: Counter[str] = field(default_factory=Counter)
     worker_cpu_seconds: float = 0.0
     reloads: int = 0
     reload_failures: int = 0
@@ -44,10 +46,15 @@ class Tally:
     def count(self, run: Run) -> None:
         """Take in a run that ended or was refused, with its samples."""
         self.worker_cpu_seconds += run.cpu_seconds or 0.0
-        if run.kind == "inspect":
+        if run.kind in ("inspect", "optimize"):
+            runs, failures = (
+                (self.inspections, self.inspection_failures)
+                if run.kind == "inspect"
+                else (self.searches, self.search_failures)
+            )
             if run.outcome != "refused":
-                self.inspections[run.model] += 1
-                self.inspection_failures[run.model] += run.outcome != "succeeded"
+                runs[run.model] += 1
+                failures[run.model] += run.outcome != "succeeded"
             return
         for result in run.results:
             key = (run.model, result.workload.scenario)
@@ -67,7 +74,7 @@ class Tally:
         for counter in (self.runs, self.failures, self.skips, self.latencies):
             for key in [key for key in counter if key[0] not in models]:
                 del counter[key]  # type: ignore[arg-type]
-        for by_model in (self.inspections, self.inspection_failures):
+        for by_model in (self.inspections, self.inspection_failures, self.searches, self.search_failures):
             for name in by_model.keys() - models:
                 del by_model[name]
 

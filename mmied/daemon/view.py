@@ -1,7 +1,7 @@
 """What the daemon knows at one moment: the exporter, the status and the pages read it, and nothing else."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from mmied.codec import from_json
@@ -14,6 +14,7 @@ from mmied.daemon.standing import Standing
 from mmied.daemon.tally import Tally
 from mmied.errors import MmiedError
 from mmied.history.store import Store
+from mmied.optimization import StandingVerdict
 from mmied.records import HardwareSample, Run
 
 
@@ -26,6 +27,7 @@ class Plan:
     phase: str | None = None  # of the run under way
     why: str | None = None
     inspection: "Plan | None" = None  # None: never
+    search: "Plan | None" = None  # for optimizations; None: never
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +54,7 @@ class View:
     hardware: HardwareSample | None
     history: Store
     notices: tuple[str, ...]
+    verdicts: Mapping[str, Sequence[StandingVerdict]] = field(default_factory=dict)  # on candidates, by model
 
 
 def make_plan(

@@ -14,6 +14,7 @@ from mmied.history.retention import (
     drop_oldest,
     drop_unused_environments,
     drop_unused_goldens,
+    drop_unused_verdicts,
     find_scope,
 )
 
@@ -50,6 +51,7 @@ def prune_steps(
         with write() as connection:
             drop_unused_environments(connection, scope)
             drop_unused_goldens(connection, scope)
+            drop_unused_verdicts(connection, scope)
     if file is not None and (removed or oversize):
         sqlite.shrink(database)
 

@@ -8,7 +8,8 @@ from sqlalchemy import ColumnElement, Connection, and_, func, select
 
 from mmied.codec import from_json
 from mmied.history.samples import unpack
-from mmied.history.tables import environments, events, goldens, hardware, journal, results, runs, samples
+from mmied.history.tables import environments, events, goldens, hardware, journal, results, runs, samples, verdicts
+from mmied.optimization import StandingVerdict
 from mmied.records import (
     Environment,
     Event,
@@ -125,10 +126,12 @@ def read_cpu_seconds(connection: Connection, host: str, since: float) -> float:
     return float(connection.execute(query).scalar_one() or 0)
 
 
-def read_gpu_seconds(connection: Connection, host: str, device: str, since: float) -> float:
-    """Return the time on `device` of the runs that ended after `since`."""
+def read_gpu_seconds(
+    connection: Connection, host: str, device: str, since: float, *, without: str | None = None
+) -> float:
+    """Return the time on `device` of the runs that ended after `since`, `without` those of a kind."""
     query = select(func.sum(runs.c.gpu_seconds)).where(
-        runs.c.host == host, runs.c.ended_at > since, runs.c.device == device
+        runs.c.host == host, runs.c.ended_at > since, runs.c.device == device, runs.c.kind != (without or "")
     )
     return float(connection.execute(query).scalar_one() or 0)
 
@@ -138,6 +141,13 @@ def read_golden(connection: Connection, host: str, model: str) -> Golden | None:
     query = select(goldens.c.record).where(goldens.c.host == host, goldens.c.model == model)
     record = connection.execute(query).scalar_one_or_none()
     return None if record is None else from_json(Golden, record)
+
+
+def read_verdicts(connection: Connection, host: str, model: str) -> tuple[StandingVerdict, ...]:
+    """Return what was last said of each candidate of a model, by name."""
+    query = select(verdicts.c.record).where(verdicts.c.host == host, verdicts.c.model == model)
+    found = connection.execute(query.order_by(verdicts.c.candidate)).scalars()
+    return tuple(from_json(StandingVerdict, record) for record in found)
 
 
 def read_events(connection: Connection, host: str, *, model: str | None, since: float, limit: int) -> tuple[Event, ...]:

@@ -22,7 +22,7 @@ from sqlalchemy import (
     union,
 )
 
-from mmied.history.tables import environments, events, goldens, hardware, results, runs, samples
+from mmied.history.tables import environments, events, goldens, hardware, results, runs, samples, verdicts
 
 SIZE_TARGET_RATIO = 0.9  # of the limit: room to write for a while before the next pruning
 LEAST_BYTES = 65536  # dropped at a time, so that the last bytes above the target do not take many rounds
@@ -91,6 +91,12 @@ def drop_unused_goldens(connection: Connection, scope: Scope) -> None:
     """Drop the golden outputs of models that no run is left of."""
     used = select(runs.c.host).where(runs.c.host == goldens.c.host, runs.c.model == goldens.c.model)
     connection.execute(delete(goldens).where(goldens.c.host.in_(scope.hosts), not_(used.exists())))
+
+
+def drop_unused_verdicts(connection: Connection, scope: Scope) -> None:
+    """Drop the verdicts on candidates of models that no run is left of."""
+    used = select(runs.c.host).where(runs.c.host == verdicts.c.host, runs.c.model == verdicts.c.model)
+    connection.execute(delete(verdicts).where(verdicts.c.host.in_(scope.hosts), not_(used.exists())))
 
 
 def _newest_runs(connection: Connection, host: str, *conditions: ColumnElement[bool]) -> Iterable[str]:

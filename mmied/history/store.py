@@ -1,7 +1,7 @@
 """The history as the rest of the program sees it: open it, write runs, ask for them."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
@@ -17,6 +17,7 @@ from mmied.history.mounts import MOUNTS
 from mmied.history.opening import open_database
 from mmied.history.pruning import prune_steps
 from mmied.history.schema import ensure_schema
+from mmied.optimization import StandingVerdict
 from mmied.records import Event, Golden, HardwareSample, HistoryPoint, Iterations, JournalEntry, Run
 
 
@@ -97,13 +98,13 @@ class Store:
         with self._read("read the journal") as connection:
             return reading.read_journal(connection, self.host)
 
-    def record(self, run: Run) -> None:
-        """Keep `run` under its own host and end its journal entry, both or neither.
+    def record(self, run: Run, found: Sequence[StandingVerdict] = ()) -> None:
+        """Keep `run` under its own host with the verdicts that it `found`, and end its journal entry: all or nothing.
 
         A run that is kept already stays as it is.
         """
         with self._write(f"record run {run.run_id}") as connection:
-            writing.add_run(connection, run)
+            writing.add_run(connection, run, found)
 
     def run(self, run_id: str) -> Run | None:
         """Return the run with its samples where they are still kept, or None."""
@@ -115,7 +116,7 @@ class Store:
     ) -> tuple[Run, ...]:
         """Return the newest runs that started before `before` (a Unix time), newest first, without samples.
 
-        They are those of one `kind` of job (profile, inspect), or of all.
+        They are those of one `kind` of job (profile, inspect, optimize), or of all.
         """
         with self._read("read the last runs") as connection:
             return reading.read_last_runs(
@@ -150,10 +151,10 @@ class Store:
         with self._read("add up CPU time") as connection:
             return reading.read_cpu_seconds(connection, self.host, at)
 
-    def gpu_seconds_since(self, device: str, at: float) -> float:
-        """Return the GPU time of the runs on `device` that ended after `at` (a Unix time)."""
+    def gpu_seconds_since(self, device: str, at: float, *, without: str | None = None) -> float:
+        """Return the GPU time of the runs on `device` that ended after `at`, `without` those of a kind."""
         with self._read("add up GPU time") as connection:
-            return reading.read_gpu_seconds(connection, self.host, device, at)
+            return reading.read_gpu_seconds(connection, self.host, device, at, without=without)
 
     # Golden outputs
 
@@ -166,6 +167,13 @@ class Store:
         """Have the next run of `model` record its outputs anew; return whether there were any."""
         with self._write(f"forget the golden outputs of {model}") as connection:
             return writing.drop_golden(connection, self.host, model)
+
+    # Optimizations
+
+    def trials(self, model: str) -> tuple[StandingVerdict, ...]:
+        """Return the last trial of each candidate on `model`, whether or not it still holds, by name."""
+        with self._read(f"read the verdicts on candidates of {model}") as connection:
+            return reading.read_verdicts(connection, self.host, model)
 
     # Events and hardware
 

@@ -117,6 +117,20 @@ goldens = Table(
     sqlite_strict=True,
 )
 
+verdicts = Table(
+    "verdicts",
+    metadata,
+    Column("host", Text, primary_key=True),
+    Column("model", Text, primary_key=True),
+    Column("candidate", Text, primary_key=True),
+    Column("at", _REAL, nullable=False),
+    Column("verdict", Text, nullable=False),
+    Column("revision", Text),
+    Column("fingerprint", Text),
+    Column("record", Text, nullable=False),  # the StandingVerdict
+    sqlite_strict=True,
+)
+
 events = Table(
     "events",
     metadata,

@@ -9,7 +9,8 @@ from sqlalchemy.dialects import sqlite
 
 from mmied.codec import to_json
 from mmied.history.samples import pack
-from mmied.history.tables import environments, events, goldens, hardware, journal, results, runs, samples
+from mmied.history.tables import environments, events, goldens, hardware, journal, results, runs, samples, verdicts
+from mmied.optimization import StandingVerdict
 from mmied.records import Environment, Event, Golden, HardwareSample, JournalEntry, Run, WorkloadResult
 
 
@@ -18,8 +19,11 @@ def add_journal_entry(connection: Connection, host: str, entry: JournalEntry) ->
     _add(connection, journal, [{"host": host, **asdict(entry)}])
 
 
-def add_run(connection: Connection, run: Run) -> None:
-    """Keep `run` with all that it holds, unless it is kept already, and end its journal entry."""
+def add_run(connection: Connection, run: Run, found: Sequence[StandingVerdict] = ()) -> None:
+    """Keep `run` with all that it holds, unless it is kept already, and end its journal entry.
+
+    The verdicts that it `found` take the place of older ones.
+    """
     environment = run.environment
     if environment is not None:
         _add(connection, environments, [_environment_row(run.host, environment)])
@@ -38,6 +42,8 @@ def add_run(connection: Connection, run: Run) -> None:
         )
         if run.golden is not None:
             _put_golden(connection, run.host, run.model, run.golden)
+        for verdict in found:
+            _put_verdict(connection, run.host, verdict)
     connection.execute(delete(journal).where(journal.c.host == run.host, journal.c.run_id == run.run_id))
 
 
@@ -66,6 +72,25 @@ def _put_golden(connection: Connection, host: str, model: str, golden: Golden) -
     if connection.execute(newer).first() is None:
         drop_golden(connection, host, model)
         _add(connection, goldens, [{"host": host, "model": model, "at": golden.at, "record": to_json(golden)}])
+
+
+def _put_verdict(connection: Connection, host: str, verdict: StandingVerdict) -> None:
+    """Keep `verdict` in place of the one before, unless that is newer: a run may be recorded late."""
+    trial = verdict.trial
+    of = (verdicts.c.host == host, verdicts.c.model == verdict.model, verdicts.c.candidate == trial.candidate)
+    if connection.execute(select(verdicts.c.at).where(*of, verdicts.c.at > trial.at)).first() is None:
+        connection.execute(delete(verdicts).where(*of))
+        row = {
+            "host": host,
+            "model": verdict.model,
+            "candidate": trial.candidate,
+            "at": trial.at,
+            "verdict": trial.verdict,
+            "revision": verdict.revision,
+            "fingerprint": verdict.environment and verdict.environment.fingerprint,
+            "record": to_json(verdict),
+        }
+        _add(connection, verdicts, [row])
 
 
 def _environment_row(host: str, environment: Environment) -> dict[str, Any]:

@@ -4,8 +4,8 @@ from mmied.profiles import ComparisonReport
 from mmied.reports.charts.comparison import accuracy_chart, metric_charts, speedup_chart
 from mmied.reports.charts.sweep import sweeps_chart
 from mmied.reports.comparison_rows import BATCH_HEAD, batch_rows, batch_sizes, failed_variants, summarize_variants
-from mmied.reports.headline import workload_name
 from mmied.reports.page import render
+from mmied.reports.words import workload_name
 
 
 def comparison_html(report: ComparisonReport) -> str:

@@ -9,8 +9,8 @@ from mmied.formats import NOTHING, count, digits, fact, rate, seconds, size
 from mmied.profiles import Accuracy, ComparisonReport, PairedRatio, Variant
 from mmied.records import WorkloadResult
 from mmied.reports.figures import Cell
-from mmied.reports.headline import memory_of
 from mmied.reports.words import plain, quantile_name, withheld
+from mmied.results import memory_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

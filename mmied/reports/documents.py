@@ -9,15 +9,17 @@ from pydantic import TypeAdapter
 
 from mmied.codec import from_json
 from mmied.errors import MmiedError
+from mmied.optimization import Search
 from mmied.profiles import ComparisonReport, Profile
 
 VERSION = 1
-Kind = Literal["profile", "comparison"]
-RECORDS: dict[Kind, type] = {"profile": Profile, "comparison": ComparisonReport}
+Kind = Literal["profile", "comparison", "search"]
+RECORDS: dict[Kind, type] = {"profile": Profile, "comparison": ComparisonReport, "search": Search}
 WRITERS = {
     "profile": "`mmied profile --format json`",
     "comparison": "`mmied compare --report-format json`",
     "flamegraph": "`mmied flamegraph`",
+    "search": "`mmied optimize --format json`",
 }
 T = TypeVar("T")
 
@@ -30,6 +32,11 @@ def read_profile(text: str | bytes, name: str) -> Profile:
 def read_comparison(text: str | bytes, name: str) -> ComparisonReport:
     """Return the comparison that `text` holds. Raises MmiedError, which calls the text `name`."""
     return _read("comparison", ComparisonReport, text, name)
+
+
+def read_search(text: str | bytes, name: str) -> Search:
+    """Return the search that `text` holds. Raises MmiedError, which calls the text `name`."""
+    return _read("search", Search, text, name)
 
 
 def document_schema(kind: Kind) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from mmied.inspection import Inspection, Operator, Operators
+from mmied.inspection import Inspection, Operator, Operators, Usage
 from mmied.reports.charts.attention import MOST_LAYERS, attention_charts
 from mmied.reports.charts.chart import Chart
 from mmied.reports.charts.costliest import layers_chart
@@ -25,6 +25,15 @@ class Share:
     ratio: float
 
 
+@dataclass(frozen=True, slots=True)
+class Span:
+    """What hardware did in a span of time."""
+
+    title: str
+    usage: Usage
+    charts: Sequence[Chart]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InspectionParts:
     """An inspection as inspection_parts.html shows it; what was not seen, or is not to be shown, is empty."""
@@ -36,7 +45,8 @@ class InspectionParts:
     operators: tuple[Operator, ...]
     operator_figures: frozenset[str]  # of those that some operators lack
     shares: tuple[Share, ...]
-    charts: Mapping[str, Sequence[Chart]]  # layers, memory, usage, attention
+    charts: Mapping[str, Sequence[Chart]]  # layers, memory, attention
+    meanwhile: Span | None
     most_attentions: int = MOST_LAYERS
 
 
@@ -57,6 +67,9 @@ def inspection_parts(inspection: Inspection, *, graphs: bool = True, details: bo
         ),
         shares=_shares(inspection.operators) if inspection.operators else (),
         charts=_charts(inspection, graphs=graphs),
+        meanwhile=Span("While it was looked into", inspection.usage, usage_charts(inspection.usage))
+        if inspection.usage and graphs
+        else None,
     )
 
 
@@ -74,7 +87,6 @@ def _charts(inspection: Inspection, *, graphs: bool) -> dict[str, list[Chart]]:
     drawn: dict[str, Sequence[Chart | None]] = {
         "layers": [layers_chart(inspection.layers)] if inspection.layers else [],
         "memory": [timeline_chart(timeline) for timeline in inspection.timelines],
-        "usage": usage_charts(inspection.usage) if inspection.usage else [],
         "attention": attention_charts(inspection.attentions),
     }
     return {name: [chart for chart in charts if graphs and chart is not None] for name, charts in drawn.items()}

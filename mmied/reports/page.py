@@ -14,6 +14,8 @@ from mmied.reports.plotly_script import packed_plotly
 from mmied.reports.templating import HERE, STATIC, environment
 
 TEMPLATES = HERE / "templates"
+STYLES = (STATIC / "look.css", STATIC / "tables.css", STATIC / "search.css", TEMPLATES / "report.css")
+SCRIPTS = (*(STATIC / name for name in ("sections.js", "tables.js", "frames.js", "paper.js")), TEMPLATES / "report.js")
 
 
 def render(template: str, *, charts: bool, **context: Any) -> str:
@@ -23,8 +25,8 @@ def render(template: str, *, charts: bool, **context: Any) -> str:
         _environment()
         .get_template(template)
         .render(
-            style=Markup(_read(STATIC / "look.css") + _read(TEMPLATES / "report.css")),
-            script=Markup(_read(TEMPLATES / "report.js")),
+            style=Markup("".join(map(_read, STYLES))),
+            script=Markup("".join(map(_read, SCRIPTS))),
             charts_script=Markup((_read(TEMPLATES / "unpack.js") if packed else "") + _read(STATIC / "charts.js"))
             if charts
             else None,
@@ -41,7 +43,13 @@ def _environment() -> Environment:
 
 def with_report_words(env: Environment) -> Environment:
     """Return `env` with the filters and tests that templates of reports need; the daemon's pages use their macros."""
-    env.filters |= {"share": _percent_of, "calls": _calls, "sentence": words.sentence, "coded": _coded, "colour": colour_of}
+    env.filters |= {
+        "share": _percent_of,
+        "calls": _calls,
+        "sentence": words.sentence,
+        "coded": _coded,
+        "colour": colour_of,
+    }
     env.tests["idle"] = moved_nothing
     return env
 

@@ -40,27 +40,30 @@ class Row:
 
 def profile_csv(profile: Profile) -> str:
     """Return the figures of `profile`; those that were not had have no row."""
-    return _text([field.name for field in fields(Row)], (astuple(row) for row in _profile_rows(profile, profile.model)))
+    return csv_text(
+        [field.name for field in fields(Row)], (astuple(row) for row in _profile_rows(profile, profile.model))
+    )
 
 
 def comparison_csv(report: ComparisonReport) -> str:
     """Return the figures of all variants, under their names, with accuracies and speed-ups."""
     rows = (row for variant in report.variants for row in _variant_rows(variant, report.ratios))
-    return _text([field.name for field in fields(Row)], (astuple(row) for row in rows))
+    return csv_text([field.name for field in fields(Row)], (astuple(row) for row in rows))
 
 
 def layers_csv(layers: Layers) -> str:
     """Return a row for each layer, in the order of the model."""
-    return _text(LAYER_COLUMNS, ([getattr(layer, name) for name in LAYER_COLUMNS] for layer in layers.layers))
+    return csv_text(LAYER_COLUMNS, ([getattr(layer, name) for name in LAYER_COLUMNS] for layer in layers.layers))
 
 
 def operators_csv(operators: Operators) -> str:
     """Return a row for each operator, costliest first."""
     rows = operators.operators
-    return _text(OPERATOR_COLUMNS, ([getattr(operator, name) for name in OPERATOR_COLUMNS] for operator in rows))
+    return csv_text(OPERATOR_COLUMNS, ([getattr(operator, name) for name in OPERATOR_COLUMNS] for operator in rows))
 
 
-def _text(head: Sequence[str], rows: Iterable[Iterable[Value]]) -> str:
+def csv_text(head: Sequence[str], rows: Iterable[Iterable[Value]]) -> str:
+    """Return a table in CSV, with nothing in it that a spreadsheet takes for a formula."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(head)
@@ -74,7 +77,8 @@ def _cell(value: Value) -> Value:
     return f"'{value}" if isinstance(value, str) and value.startswith(DANGEROUS) else value
 
 
-def _unit(metric: str) -> str:
+def unit_of(metric: str) -> str:
+    """Return the unit that a metric's name tells; the empty string for counts."""
     return next((unit for end, unit in UNITS if metric.endswith(end)), "")
 
 
@@ -112,7 +116,7 @@ def _rows(model: str, work: Workload | None, precision: str, figures: Iterable[t
     scenario, batch_size = (work.scenario, work.batch_size) if work else ("", None)
     for metric, value in figures:
         if value is not None:
-            yield Row(model, scenario, batch_size, precision, metric, value, _unit(metric))
+            yield Row(model, scenario, batch_size, precision, metric, value, unit_of(metric))
 
 
 def _model_figures(profile: Profile) -> Iterator[tuple[str, Value]]:

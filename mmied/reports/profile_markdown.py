@@ -9,9 +9,9 @@ from mmied.profiles import ComparisonReport, Profile, Recommendation
 from mmied.records import LatencySummary, WorkloadResult
 from mmied.reports.comparison_rows import BATCH_HEAD, batch_rows, failed_variants, summarize_variants
 from mmied.reports.figures import Cell
-from mmied.reports.headline import memory_of, workload_name
 from mmied.reports.markdown import escaped, prose, table
-from mmied.reports.words import plain, quantile_name, sentence, withheld
+from mmied.reports.words import plain, quantile_name, sentence, withheld, workload_name
+from mmied.results import memory_of
 
 COSTLIEST = 5
 KEYS = tuple(map(str, QUANTILES))

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PrefixLoader, StrictUndefined
 
 from mmied import formats
 from mmied.catalog import QUANTILES
@@ -34,9 +34,13 @@ FILTERS = (
 
 
 def environment(templates: Path = HERE / "templates") -> Environment:
-    """Return Jinja's environment: everything is escaped, and a name that is not there is a mistake."""
+    """Return Jinja's environment: everything is escaped, and a name that is not there is a mistake.
+
+    The templates of reports go by `reports/…` in every environment, so that those which others import find each other.
+    """
+    shared = PrefixLoader({"reports": FileSystemLoader(HERE / "templates")})
     env = Environment(
-        loader=FileSystemLoader(templates),
+        loader=ChoiceLoader([FileSystemLoader(templates), shared]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

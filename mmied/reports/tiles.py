@@ -7,8 +7,8 @@ from mmied.catalog import QUANTILES
 from mmied.formats import NOTHING, amount, percent, rate, seconds, size
 from mmied.profiles import Profile
 from mmied.records import LatencySummary, WorkloadResult
-from mmied.reports.headline import main_result, memory_of, workload_name
-from mmied.reports.words import plain, quantile_name, sentence, withheld
+from mmied.reports.words import plain, quantile_name, sentence, withheld, workload_name
+from mmied.results import main_result, memory_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

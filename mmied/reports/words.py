@@ -2,7 +2,7 @@
 
 from mmied.catalog import FAILURE_REASONS, SKIP_REASONS
 from mmied.formats import seconds
-from mmied.records import LatencySummary, Workload
+from mmied.records import LatencySummary, Workload, WorkloadResult
 from mmied.stats import required_samples
 
 SYMBOLS = {  # beside the word, so that colour is never alone
@@ -88,3 +88,9 @@ def withheld(latency: LatencySummary, key: str, *, wall: bool = False) -> str:
     """Return why a summary lacks the quantile under `key`, of its own or of its wall-clock figures."""
     has = latency.iterations if wall else max(latency.samples, latency.pooled_samples or 0)
     return f"withheld: needs {required_samples(float(key)):,} samples, has {has:,}"
+
+
+def workload_name(result: WorkloadResult) -> str:
+    """Return the scenario of `result`, with the precision where it is not the model's own."""
+    work = result.workload
+    return work.scenario if work.precision is None else f"{work.scenario} {work.precision}"

@@ -1,7 +1,6 @@
 """Join addresses to pages, JSON, metrics and static files."""
 
-from collections.abc import Awaitable, Callable
-from pathlib import Path
+from collections.abc import Callable
 
 from anyio import CapacityLimiter, to_thread
 from starlette.applications import Starlette
@@ -15,13 +14,13 @@ from starlette.staticfiles import StaticFiles
 from mmied.history.artifacts import Artifacts
 from mmied.records import Status
 from mmied.reports.plotly_script import plotly_file
-from mmied.web import api, inspections, pages
+from mmied.web import api, inspections, optimizations, pages
 from mmied.web.failures import failure_handlers
 from mmied.web.headers import Headers
 from mmied.web.reading import PageStore
 from mmied.web.scrape import Expose, scrape
 from mmied.web.site import Site
-from mmied.web.templating import REPORT_FILES, SHARED, STATIC
+from mmied.web.templating import SHARED, STATIC
 
 PAGES_AT_ONCE = 4  # each holds its part of the history in memory
 SCRAPES_AT_ONCE = 2  # apart, so that no page keeps Prometheus waiting
@@ -69,6 +68,7 @@ def create_app(
             page("/inspections/{run_id}/files/{name}", inspections.download),
             page("/inspections/{run_id}/against/{other}", inspections.difference),
             page("/inspections/{run_id}/against/{other}/flamegraph", inspections.flamegraph_difference),
+            page("/optimizations/{name}", optimizations.optimizations),
             page("/hardware", pages.hardware),
             page("/daemon", pages.daemon),
             page("/api/status", api.status),
@@ -79,19 +79,11 @@ def create_app(
             Route("/-/healthy", is_healthy),
             Route("/-/ready", is_ready),
             Route("/static/plotly.min.js", plotly),
-            *(Route(f"/static/{file.name}", _static(file)) for file in REPORT_FILES),
             Mount("/static", StaticFiles(directory=STATIC, packages=[SHARED])),
         ],
         middleware=[Middleware(Headers)],
         exception_handlers=failure_handlers(site),
     )
-
-
-def _static(file: Path) -> Callable[[Request], Awaitable[Response]]:
-    async def endpoint(request: Request) -> Response:
-        return FileResponse(file)
-
-    return endpoint
 
 
 async def plotly(request: Request) -> Response:

@@ -3,7 +3,6 @@
 import base64
 import hashlib
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,21 +15,15 @@ from mmied.errors import MmiedError
 from mmied.history.artifacts import FILES, FLAME_FILE, INSPECTION_FILE, TRACE_FILE
 from mmied.inspection import Inspection
 from mmied.records import Run
-from mmied.reports.charts.attention import MOST_LAYERS, attention_charts
-from mmied.reports.charts.chart import Chart
-from mmied.reports.charts.costliest import layers_chart
-from mmied.reports.charts.timeline import timeline_chart
-from mmied.reports.charts.usage import usage_charts
 from mmied.reports.flame_difference import differ
 from mmied.reports.flame_page import to_html
 from mmied.reports.frames import FlameGraph, read_flamegraph
 from mmied.reports.inspection_difference import compare_inspections
+from mmied.reports.inspection_parts import inspection_parts
 from mmied.reports.kinds import COLOURS
-from mmied.reports.layer_rows import known_figures, layer_rows
 from mmied.web.reading import Reader
 from mmied.web.site import Site
 
-MOST_OPERATORS = 200
 OTHERS = 20  # inspections to compare with
 GONE = (
     "The files of this inspection are not here (any more): they go with age and size, see `artifacts` in the "
@@ -58,8 +51,6 @@ def inspection(site: Site, request: Request) -> Response:
     if seen is None:
         return site.read_page("inspection.html", reader, status=status, run_id=run_id, run=None)
     run, found = seen.run, seen.inspection
-    layers = found.layers if found is not None else None
-    operators = found.operators if found is not None else None
     return site.read_page(
         "inspection.html",
         reader,
@@ -69,15 +60,7 @@ def inspection(site: Site, request: Request) -> Response:
         known=any(model.name == run.model for model in status.models),
         inspection=found,
         missing=seen.trouble,
-        layers=layers,
-        rows=layer_rows(layers) if layers is not None else (),
-        columns=known_figures(layers) if layers is not None else frozenset(),
-        operators=operators,
-        shown_operators=operators.operators[:MOST_OPERATORS] if operators is not None else (),
-        shares=_shares(found),
-        colours=COLOURS,
-        charts=_charts(found),
-        most_attentions=MOST_LAYERS,
+        parts=inspection_parts(found) if found is not None else None,
         flame=seen.flame,
         files=[(name, path.stat().st_size) for name in FILES if (path := site.artifacts.file(run_id, name))],
         others=[
@@ -182,28 +165,6 @@ def _own_page(html: str) -> HTMLResponse:
         f"script-src {allowed}"
     )
     return HTMLResponse(html, headers={"Content-Security-Policy": policy})
-
-
-def _shares(found: Inspection | None) -> list[tuple[str, str, float, float]]:
-    """Return the kinds of operations with colour, time and share of the whole, the costliest first."""
-    if found is None or found.operators is None:
-        return []
-    spent = {name: seconds for name, seconds in found.operators.category_seconds.items() if seconds > 0}
-    whole = sum(spent.values())
-    ranked = sorted(spent.items(), key=lambda item: -item[1])
-    return [(name, COLOURS.get(name, COLOURS["other"]), seconds, seconds / whole) for name, seconds in ranked]
-
-
-def _charts(found: Inspection | None) -> dict[str, list[Chart]]:
-    if found is None:
-        return {"layers": [], "memory": [], "usage": [], "attention": []}
-    drawn: dict[str, Sequence[Chart | None]] = {
-        "layers": [layers_chart(found.layers)] if found.layers is not None else [],
-        "memory": [timeline_chart(timeline) for timeline in found.timelines],
-        "usage": usage_charts(found.usage) if found.usage is not None else [],
-        "attention": attention_charts(found.attentions),
-    }
-    return {name: [chart for chart in charts if chart is not None] for name, charts in drawn.items()}
 
 
 def _notes(before: Run, after: Run) -> list[str]:

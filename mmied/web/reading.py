@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import ParamSpec, Protocol, TypeVar
 
 from mmied.errors import HistoryError
+from mmied.optimization import StandingVerdict
 from mmied.records import Event, HardwareSample, HistoryPoint, Run
 
 T = TypeVar("T")
@@ -25,6 +26,9 @@ class PageStore(Protocol):
         self, model: str, scenario: str, *, since: float = 0, limit: int = 5000
     ) -> tuple[HistoryPoint, ...]:
         """Return the runs of a scenario since a Unix time, oldest first."""
+
+    def trials(self, model: str) -> tuple[StandingVerdict, ...]:
+        """Return the last trial of each candidate optimization on a model."""
 
     def events(self, *, model: str | None = None, since: float = 0, limit: int = 200) -> tuple[Event, ...]:
         """Return rows of the change ledger since a Unix time."""
@@ -54,6 +58,10 @@ class Reader:
     def scenario_history(self, model: str, scenario: str, *, since: float, limit: int) -> tuple[HistoryPoint, ...]:
         """Return the runs of a scenario since a Unix time, oldest first."""
         return self._read((), self._store.scenario_history, model, scenario, since=since, limit=limit)
+
+    def trials(self, model: str) -> tuple[StandingVerdict, ...]:
+        """Return the last trial of each candidate optimization on a model."""
+        return self._read((), self._store.trials, model)
 
     def events(self, *, model: str | None = None, since: float, limit: int) -> tuple[Event, ...]:
         """Return rows of the change ledger since a Unix time, newest first."""

@@ -3,7 +3,7 @@
 import hashlib
 from pathlib import Path
 
-from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PrefixLoader
+from jinja2 import Environment
 
 from mmied.reports import templating
 from mmied.reports.page import with_report_words
@@ -11,15 +11,12 @@ from mmied.reports.plotly_script import plotly_file
 
 HERE = Path(__file__).parent
 STATIC = HERE / "static"
-REPORT_FILES = tuple(templating.HERE / "templates" / name for name in ("report.css", "report.js"))  # tables and trees
-SHARED = ("mmied.reports", "static")  # package and folder: the look and the charts are those of the reports
+SHARED = ("mmied.reports", "static")  # package and folder: the look, the charts and the tables are those of the reports
 
 
 def environment() -> Environment:
     """Return Jinja's environment of the pages."""
     env = with_report_words(templating.environment(HERE / "templates"))
-    reports = FileSystemLoader(templating.HERE / "templates")
-    env.loader = ChoiceLoader([FileSystemLoader(HERE / "templates"), PrefixLoader({"reports": reports})])
     env.globals |= {"asset": _addresses().__getitem__}
     return env
 
@@ -28,7 +25,7 @@ def _addresses() -> dict[str, str]:
     """Return the address of each static file, which changes with its content so that it may be kept for ever."""
     addresses = {
         file.name: f"/static/{file.name}?v={hashlib.sha256(file.read_bytes()).hexdigest()[:12]}"
-        for file in (*STATIC.iterdir(), *templating.STATIC.iterdir(), *REPORT_FILES)
+        for file in (*STATIC.iterdir(), *templating.STATIC.iterdir())
         if file.is_file()
     }
     script = plotly_file()

@@ -1,92 +1,16 @@
-"""What the models showed in turn becomes ratios with intervals, and notes on what to make of them."""
+"""Models of all kinds are called in turn in one process; one that fails leaves the others their figures."""
 
 import math
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
-from builders import make_iterations
 
-from mmied.bench.compare_worker import compare, notes_on, notes_on_shapes, ratios_of, sentence_of
-from mmied.bench.interleave import Interleaved
+from mmied.bench.compare_worker import compare
 from mmied.bench.orders import INTERLEAVED_FILE, CompareOrder, InterleavedResult, give_order
 from mmied.bench.worker import Report
 from mmied.codec import from_json
-from mmied.errors import ModelError
 from mmied.records import InputSpec, Job, ModelSpec, Run, Source, Workload
-
-SPEC = ModelSpec(name="base", source=Source(kind="factory", factory="a:b"), inputs=())
-ORDER = CompareOrder(models=(SPEC,), baseline="base", num_runs=100, limit_seconds=5.0)
-
-
-def seen(rounds: int = 20, **changes: Any) -> Interleaved:
-    """A baseline of 10 ms beside a model of 5 ms."""
-    jitter = [1 + 0.01 * (index % 5 - 2) for index in range(rounds)]
-    whole = Interleaved(
-        baseline="base",
-        iterations={"base": make_iterations(0.01, 100), "fast": make_iterations(0.005, 100)},
-        blocks={
-            "base": tuple(0.01 * each for each in jitter),
-            "fast": tuple(0.005 * each for each in reversed(jitter)),
-        },
-        control=tuple(0.01 * each for each in reversed(jitter)),
-        block_calls={"base": 2, "fast": 4},
-        rounds=rounds,
-        seconds=3.0,
-        complete=True,
-    )
-    return replace(whole, **changes)
-
-
-def test_a_model_that_takes_half_the_time_is_twice_as_fast() -> None:
-    (ratio,) = ratios_of(seen(), 8, "base")
-    assert (ratio.variant, ratio.batch_size, ratio.pairs) == ("fast", 8, 20)
-    assert ratio.speedup_ratio == pytest.approx(2.0, rel=0.05)
-    assert ratio.lower <= ratio.speedup_ratio <= ratio.upper
-    assert ratio.control_lower is not None
-    assert ratio.control_upper is not None
-    assert ratio.control_lower <= 1.0 <= ratio.control_upper
-    assert notes_on(seen(), 8, ORDER) == []
-
-
-def test_too_few_rounds_give_a_note_and_no_ratio() -> None:
-    few = seen(3, complete=False)
-    assert ratios_of(few, 8, "base") == []
-    (note,) = notes_on(few, 8, ORDER)
-    assert "3 rounds in 3 s bear no interval" in note
-    assert "--time-limit" in note
-
-
-def test_nothing_is_held_against_another_than_the_baseline() -> None:
-    order = replace(ORDER, baseline="gone")
-    assert ratios_of(seen(), 8, "gone") == []
-    assert notes_on(seen(), 8, order) == ["batch size 8: the baseline gone failed, so that nothing is held against it"]
-
-
-def test_fewer_calls_than_asked_for_are_told() -> None:
-    (note,) = notes_on(seen(), 8, replace(ORDER, num_runs=101))
-    assert "time was up after 100 calls" in note
-
-
-def test_outputs_are_held_against_the_first_models_whatever_they_are_called() -> None:
-    shapes = {
-        "base": (("output", (8, 10)),),
-        "named": (("output['logits']", (8, 10)),),
-        "wide": (("output", (8, 12)), ("output[1]", ())),
-    }
-    (note,) = notes_on_shapes(shapes, 8)
-    assert "wide gives 8×12, a scalar where base gives 8×10" in note
-    assert notes_on_shapes({}, 8) == []
-
-
-def test_errors_are_a_line() -> None:
-    assert sentence_of(ModelError("x.pt: truncated")) == "x.pt: truncated"
-    assert sentence_of(RuntimeError("first\nsecond")) == "RuntimeError: first"
-
-
-# Real models, in this process
 
 
 def specs(*factories: str) -> tuple[ModelSpec, ...]:

@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from mmied.bench.dataset import fed_by, parameter_names, read_dataset
+from mmied.bench.dataset import fed_by, read_dataset
 from mmied.bench.dataset_file import find_dataset
 from mmied.bench.models import OpenedModel
 from mmied.errors import MmiedError, ModelError
@@ -95,15 +95,6 @@ def test_a_batch_larger_than_the_data_set_repeats_it(tmp_path: Path) -> None:
     path = saved(tmp_path, x=np.arange(3.0))
     args, _ = fed_by(opened(lambda value: value), read_dataset(str(path)), SPEC).make(5)
     assert args[0].tolist() == [0.0, 1.0, 2.0, 0.0, 1.0]
-
-
-def test_names_of_inputs_are_known_of_eager_scripted_and_exported_models() -> None:
-    model = TwoInputs()
-    example = (torch.ones(2, 1), torch.ones(2, 1))
-    assert parameter_names(model) == ("tokens", "mask")
-    assert parameter_names(torch.jit.trace(model, example)) == ("tokens", "mask")
-    assert parameter_names(torch.export.export(model, example).module()) == ("tokens", "mask")
-    assert parameter_names(min) == ()
 
 
 def test_a_folder_stands_for_its_one_file_or_the_one_named_test(tmp_path: Path) -> None:

@@ -11,7 +11,8 @@ import pytest
 from mmied.bench import interleave as module
 from mmied.bench import timing
 from mmied.bench.contention import WaitMeter
-from mmied.bench.interleave import MINIMUM_ROUNDS, Interleaved, interleave, order_of_round
+from mmied.bench.interleave import MINIMUM_ROUNDS, Interleaved, interleave
+from mmied.bench.rounds import order_of_round
 from mmied.bench.timing import CpuTimer, Timed
 from mmied.stats import paired_ratio
 

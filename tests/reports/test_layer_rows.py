@@ -44,7 +44,7 @@ def test_bars_are_of_the_largest_figure_and_absent_without_one() -> None:
 def test_columns_that_nobody_has_are_not_known() -> None:
     layers = tree(Layer(name="", kind="Model", parent=None, seconds=4.0))
 
-    assert known_figures(layers) == {"seconds"}
+    assert [figure.name for figure in known_figures(layers)] == ["seconds"]
 
 
 def test_of_ten_thousand_layers_the_costliest_are_shown() -> None:

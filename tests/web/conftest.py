@@ -15,7 +15,9 @@ from starlette.testclient import TestClient
 
 from mmied.errors import HistoryError
 from mmied.history.artifacts import Artifacts
+from mmied.optimization import StandingVerdict
 from mmied.records import (
+    OptimizationStatus,
     CollectorState,
     Cost,
     Environment,
@@ -390,6 +392,7 @@ class FakeStore:
     ledger: tuple[Event, ...] = ()
     samples: tuple[HardwareSample, ...] = ()
     whole: dict[str, Run] = field(default_factory=dict)
+    verdicts: tuple[StandingVerdict, ...] = ()
     trouble: str | None = None
     queries: int = 0
 
@@ -418,6 +421,10 @@ class FakeStore:
     ) -> tuple[HistoryPoint, ...]:
         self._ask()
         return tuple(point for point in self.points.get((model, scenario), ()) if point.at >= since)[-limit:]
+
+    def trials(self, model: str) -> tuple[StandingVerdict, ...]:
+        self._ask()
+        return tuple(verdict for verdict in self.verdicts if verdict.model == model)
 
     def events(self, *, model: str | None = None, since: float = 0, limit: int = 200) -> tuple[Event, ...]:
         self._ask()
@@ -526,3 +533,41 @@ def looks(daemon: SimpleNamespace, tmp_path: Path) -> list[Run]:
     keep_look(daemon.artifacts, "look-2", tmp_path / "runs" / "look-2", at=200.0)
     keep_look(daemon.artifacts, "look-3", tmp_path / "runs" / "look-3", slower=2.0, at=300.0)
     return runs
+
+
+@pytest.fixture
+def candidates(daemon: SimpleNamespace) -> tuple[StandingVerdict, ...]:
+    """A model that was searched: what helps, what does not, what is doubtful, what was not tried and what expired."""
+    long_ago = {"revision": "0" * 64}
+    found = (
+        verdict(labelled(trial("bfloat16", speedup=2.13, at=NOW - HOUR, settings={"dtype": "bfloat16"}))),
+        verdict(trial("compile_freezing", speedup=1.34, at=NOW - HOUR, lock_in=("a C++ compiler",))),
+        verdict(trial("threads_1", "does_not_help", 0.61, at=NOW - HOUR, setting=True)),
+        verdict(trial("channels_last", "cannot_tell", 1.1, at=NOW - 2 * DAY, fit=False)),
+        verdict(
+            trial("int8", "does_not_help", None, at=NOW - HOUR, outcome="crashed", why="died of SIGSEGV", log_tail="boom")
+        ),
+        verdict(trial("openvino", "not_tried", None, at=NOW - HOUR, why="needs the package openvino")),
+        verdict(trial("onnxruntime", speedup=1.8, at=NOW - 40 * DAY), **long_ago),
+    )
+    state = OptimizationStatus(
+        interval_seconds=DAY,
+        budget_seconds=1800.0,
+        last_run_id="search-2",
+        last_run_at=NOW - HOUR,
+        next_run_at=NOW + 5 * HOUR,
+        spent_seconds=900.0,
+        left=("aot_package",),
+        helps={"bfloat16": 2.34, "compile_freezing": 1.47},
+        expired={"onnxruntime": "the model's file changed since"},
+    )
+    ranker, *others = daemon.status.models
+    daemon.status = replace(daemon.status, models=(replace(ranker, optimization=state), *others))
+    daemon.store.verdicts = found
+    part = searched().searched
+    daemon.store.runs = (
+        *daemon.store.runs,
+        make_run("search-1", "ranker", NOW - 2 * HOUR, kind="optimize", results=(), searched=part),
+        make_run("search-2", "ranker", NOW - 1.5 * HOUR, kind="optimize", results=(), searched=part),
+    )
+    return found

@@ -161,9 +161,9 @@ def test_one_can_walk_through_inspections_to_their_difference(
     playwright.expect(flame.locator("#detail")).to_contain_text("ranker")
     assert page.locator("iframe.flame").bounding_box()["height"] > 300
     page.get_by_label("Parts of blocks.1").click()
-    playwright.expect(page.locator('#layers th[data-value="blocks.1.linear"]')).to_be_hidden()
+    playwright.expect(page.locator('#layer-rows th[data-value="blocks.1.linear"]')).to_be_hidden()
     page.get_by_role("button", name="elementwise").click()
-    playwright.expect(page.locator("#operators tbody tr:visible")).to_have_count(1)
+    playwright.expect(page.locator("#operator-rows tbody tr:visible")).to_have_count(1)
     page.get_by_role("link", name=re.compile("the one of")).click()
     page.wait_for_url("**/inspections/look-3/against/look-2")
     watched.check()
@@ -173,6 +173,32 @@ def test_one_can_walk_through_inspections_to_their_difference(
 
     assert watched.troubles == []
     assert watched.hosts == {"127.0.0.1"}
+    context.close()
+
+
+def test_an_inspection_is_sorted_searched_and_printed(chromium: Any, address: str, looks: list[Run]) -> None:
+    context = chromium.new_context(color_scheme="dark")
+    watched = Watched(context)
+    page = watched.page
+    page.goto(f"{address}/inspections/look-3")
+    page.locator(".plot .js-line").first.scroll_into_view_if_needed()
+    operators = page.locator("#operator-rows tbody tr:visible th")
+
+    page.locator("#operator-rows").get_by_role("button", name="Own time").click()
+    page.locator("#operator-rows").get_by_role("button", name="Own time").click()
+    playwright.expect(operators).to_have_text(["aten::relu", "aten::addmm"])
+    page.get_by_placeholder("operator, kind or shape").fill("512×512")
+    playwright.expect(operators).to_have_text(["aten::addmm"])
+    page.get_by_placeholder("name or class").fill("blocks.0.linear")
+    playwright.expect(page.locator("#layer-rows tbody tr:visible")).to_have_count(3)
+
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    page.emulate_media(media="print")
+    stroke = "getComputedStyle(document.querySelector('.plot .js-line')).stroke"
+    assert page.evaluate(stroke) == "rgb(109, 79, 194)"  # at once: the browser does not wait
+    playwright.expect(page.locator("header.top")).to_be_hidden()
+
+    assert watched.troubles == []
     context.close()
 
 

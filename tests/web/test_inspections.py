@@ -9,11 +9,13 @@ from types import SimpleNamespace
 
 import pytest
 from looks import FINDINGS
+from profile_builders import cuda_profile
 from starlette.testclient import TestClient
 
-from mmied.codec import from_json
-from mmied.inspection import Inspection
+from mmied.codec import from_json, to_json
+from mmied.inspection import Inspection, NvtxRange
 from mmied.records import InspectionStatus, Run
+from mmied.reports.profile_page import profile_html
 
 HOUR = 3600.0
 
@@ -21,6 +23,11 @@ HOUR = 3600.0
 def text_of(answer: object) -> str:
     html = re.sub(r"(?s)<(script|style)\b.*?</\1>", " ", answer.text)  # type: ignore[attr-defined]
     return " ".join(markup.unescape(re.sub(r"<[^>]+>", " ", html)).split())
+
+
+def section(page: str, name: str) -> str:
+    (found,) = re.findall(rf"(?s)<section>\s*<h2>{name}</h2>.*?</section>", page)
+    return str(found)
 
 
 def test_an_inspection_shows_layers_operators_arithmetic_memory_and_its_flame_graph(
@@ -41,6 +48,43 @@ def test_an_inspection_shows_layers_operators_arithmetic_memory_and_its_flame_gr
     assert said.index("Layers") < said.index("Operators")
     assert "look-3" in page.text, "there is another to hold it against"
     assert "/against/look-1" not in page.text, "of which nothing is left to compare"
+
+
+def test_an_inspection_shows_all_that_a_report_shows_of_the_passes(
+    client: TestClient, daemon: SimpleNamespace, looks: list[Run]
+) -> None:
+    profile = cuda_profile()
+    seen = profile.inspection
+    assert seen is not None
+    assert seen.layers is not None
+    assert seen.operators is not None
+    root, *parts = seen.layers.layers
+    seen = replace(
+        seen,
+        layers=replace(seen.layers, layers=(replace(root, kept_bytes=3_000), *parts)),
+        operators=replace(seen.operators, ranges=(NvtxRange(name="decode", calls=3, seconds=0.001),)),
+    )
+    written = to_json(seen)
+    daemon.artifacts.file("look-2", "inspection.json").write_text(written)
+
+    page = client.get("/inspections/look-2")
+    report = profile_html(replace(profile, inspection=from_json(Inspection, written), usage=None))
+
+    said = text_of(page)
+    for figure in (
+        "ampere_sgemm_128x64_tn matmul 17 2.00 ms",
+        "host to device 1 4.10 kB",
+        "decode 3 1.00 ms",
+        "encoder.layers.1.linear1 aten::addmm",
+        "3.00 kB",
+        "While it was looked into",
+        "each row is a query, each column a key",
+    ):
+        assert figure in said
+    assert "<h2>Attention</h2>" in page.text
+    for name in ("Layers", "Operators", "Arithmetic", "Memory", "Hardware", "Attention"):
+        ours, theirs = (section(text, name).replace("The JSON", "inspection.json") for text in (page.text, report))
+        assert ours == theirs
 
 
 def test_no_page_of_an_inspection_carries_a_script_of_its_own(client: TestClient, looks: list[Run]) -> None:

@@ -47,7 +47,7 @@ def apply(model: Any, context: Context, *, backend: str) -> Applied:
 def _kernels(model: Any, context: Context) -> Counter[str]:
     """Return how often each kernel runs in one call."""
     args, kwargs = context.make(context.batch_sizes[0])
-    with torch.no_grad(), torch.autograd.profiler.profile() as profile:
+    with torch.no_grad(), torch.autograd.profiler.profile(use_kineto=False) as profile:
         model(*args, **kwargs)
     names = [str(event.name).rpartition("::")[2] for event in profile.function_events or ()]
     return Counter(kernel for name in names for kernel, start in OPERATORS.items() if name.startswith(start))

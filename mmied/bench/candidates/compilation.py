@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import torch
 from torch import nn
 
 from mmied.bench.candidates.graphs import as_module
@@ -30,6 +29,7 @@ def compiled(
     Settings of inductor are the process's; the process is the candidate's own. Raises ModelError where dynamo left
     everything to Python.
     """
+    # Here and not above: it takes a second to import, which candidates that compile nothing would pay as well.
     import torch._dynamo.utils
     import torch._inductor.config as inductor
 

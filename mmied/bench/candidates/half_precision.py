@@ -9,6 +9,7 @@ from torch import fx, nn
 from mmied.bench.candidates.channels_last import ChannelsLast, require_convolutions
 from mmied.bench.candidates.compilation import compiled
 from mmied.bench.candidates.graphs import as_module
+from mmied.bench.failures import brief
 from mmied.bench.optimize.mixed_precision import MixedPrecisionWrapper
 from mmied.bench.optimize.recipe import Recipe, attach
 from mmied.bench.trial.context import Context
@@ -41,8 +42,13 @@ def apply(
         applied = compiled(cast(as_module(model, context), dtype, autocast), context, freezing=True)
         return replace(applied, changed={**changed, **applied.changed})
     wrapped = cast(model, dtype, autocast)
-    if context.route == "torchscript" and not autocast and not _bears(wrapped, context):
+    refusal = _refusal(wrapped, context)
+    if refusal is not None and context.route == "torchscript" and not autocast:
+        # Tensors that a script makes itself stay what they were; in a graph they can be cast as well.
         wrapped = cast(as_module(model.to(torch.float32), context), dtype)
+        refusal = _refusal(wrapped, context)
+    if refusal is not None:
+        raise NotApplicable(f"the model cannot be called in {dtype} here: {refusal}")
     recipe = Recipe(
         kind="half precision",
         backend="autocast" if autocast else "cast",
@@ -68,15 +74,15 @@ def _cast_factories(graph: fx.GraphModule, dtype: torch.dtype) -> None:
     graph.recompile()
 
 
-def _bears(wrapped: nn.Module, context: Context) -> bool:
-    """Tell whether a script can be called when it was cast: tensors that it makes itself stay what they were."""
+def _refusal(wrapped: nn.Module, context: Context) -> str | None:
+    """Say why the model cannot be called; None where it can. Not every operator has every dtype on every device."""
     args, kwargs = context.make(context.batch_sizes[0])
     try:
         with torch.no_grad():
             wrapped(*args, **kwargs)
-    except RuntimeError:
-        return False
-    return True
+    except RuntimeError as error:
+        return brief(error)
+    return None
 
 
 def count_casts(model: nn.Module, dtype: str) -> dict[str, int]:

@@ -1,5 +1,6 @@
 """The model as OpenVINO runs it, in float32 or, where one says so, in bfloat16."""
 
+import warnings
 from typing import Any
 
 from torch import nn
@@ -17,7 +18,9 @@ def apply(model: Any, context: Context, *, precision: str) -> nn.Module:
     """Convert the model to OpenVINO. Left alone that would compute in bfloat16 for float32: `precision` is told it."""
     program = exported(as_module(model, context), context)
     try:
-        graph = import_openvino().convert_model(program.program)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of what its own importer does
+            graph = import_openvino().convert_model(program.program)
     except Exception as error:
         lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [""]
         raise NotApplicable(f"the model has no form in OpenVINO: {type(error).__name__}: {lines[0][:300]}") from error

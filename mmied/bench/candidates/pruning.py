@@ -18,6 +18,8 @@ def apply(model: Any, context: Context, *, method: str, amount: float, tuned: bo
         raise NotApplicable("needs a function that trains the pruned model: give `fine_tune`")
     if not any(parameter.dim() > 1 for parameter in model.parameters()):
         raise NotApplicable("the model has no weights of two dimensions or more")
-    config = PruningConfig(method=method, amount=amount, n_iterations=STEPS if tuned else 1, global_=method == "magnitude")
+    config = PruningConfig(
+        method=method, amount=amount, n_iterations=STEPS if tuned else 1, global_=method == "magnitude"
+    )
     pruner = ModelPruner(model, config, examples(context)[0], context.fine_tune if tuned else None)
     return pruner.prune_model()

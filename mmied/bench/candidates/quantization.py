@@ -17,6 +17,8 @@ from mmied.bench.optimize.recipe import recipe_of
 from mmied.bench.trial.context import Applied, Context
 from mmied.bench.trial.protocol import NotApplicable
 
+OTHER_RUNTIMES = ("onnxruntime", "openvino")
+
 
 def apply(
     model: Any, context: Context, *, kind: str, backend: str, bits: int = 8, lower: str | None = None
@@ -26,7 +28,7 @@ def apply(
     Raises NotApplicable where the backend says that the model is not for it, and ModelError where calibration data
     does not do or nothing was changed.
     """
-    module = as_module(model, context)
+    module = _module(model, context, backend)
     config = QuantizationConfig(quantization_type=kind, bits=bits, backend=backend)
     calls = examples(context)
     reasons: list[str] = []
@@ -54,3 +56,12 @@ def apply(
         notes=(*recipe.notes, *applied.notes),
         lock_in=(*applied.lock_in, *recipe.packages),
     )
+
+
+def _module(model: Any, context: Context, backend: str) -> nn.Module:
+    try:
+        return as_module(model, context)
+    except NotApplicable:
+        if backend not in OTHER_RUNTIMES:
+            raise
+        return model  # type: ignore[no-any-return]  # theirs are importers of TorchScript too, that know other models

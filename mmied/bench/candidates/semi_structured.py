@@ -1,7 +1,5 @@
 """Two of four neighbouring weights zero, which the tensor cores of newer GPUs skip."""
 
-from typing import Any
-
 import torch
 from torch import nn
 from torch.nn.utils import prune
@@ -33,7 +31,9 @@ def apply(model: nn.Module, context: Context) -> nn.Module:
         prune.remove(linear, "weight")
     half = cast(model, "float16")
     for linear in linears:
-        linear.weight = nn.Parameter(torch.sparse.to_sparse_semi_structured(linear.weight.detach()), requires_grad=False)
+        linear.weight = nn.Parameter(
+            torch.sparse.to_sparse_semi_structured(linear.weight.detach()), requires_grad=False
+        )
     changed = {"modules": len(linears)}
     return attach(half, Recipe(kind="2:4 sparsity", backend="torch.sparse", changed=changed))
 

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from mmied.bench.optimize.flat_model import FlatModel
+from mmied.bench.optimize.pickling import torchscript_bytes
 
 
 class _Counter:
@@ -27,6 +28,8 @@ def saved_bytes(model: nn.Module) -> int:
     """Return the bytes of a model's saved weights; of one that runs in another runtime, of its whole file there."""
     if isinstance(model, FlatModel) and (size := model.artifact_bytes()) is not None:
         return size
+    if isinstance(model, torch.jit.ScriptModule):
+        return len(torchscript_bytes(model))  # a frozen one has its weights in its code
     counter = _Counter()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # of packed legacy weights

@@ -134,7 +134,7 @@ FORMATS: tuple[Format, ...] = (
         holds=lambda model: isinstance(model, torch.jit.ScriptModule),
         code=True,
         write=lambda model: {"model.ts": torchscript_bytes(model)},
-        facts=lambda model: {"training": model.training},
+        facts=lambda model: {"training": getattr(model, "training", None)},
         read=lambda files, facts: read_torchscript(files["model.ts"], facts["training"]),
     ),
     Format(

@@ -33,7 +33,7 @@ class MixedPrecisionWrapper(nn.Module):
         self.model = model if use_auto_cast else _cast(model, dtype)
         self.dtype = dtype
         self.use_auto_cast = use_auto_cast
-        self.training = model.training
+        self.training = getattr(model, "training", False)  # frozen TorchScript has no mode
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         if self.use_auto_cast:

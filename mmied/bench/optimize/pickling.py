@@ -16,9 +16,11 @@ class _Pickler(pickle.Pickler):
 
     def reducer_override(self, obj: Any) -> Any:
         if isinstance(obj, torch.jit.ScriptModule):
-            return read_torchscript, (torchscript_bytes(obj), obj.training)
+            return read_torchscript, (torchscript_bytes(obj), getattr(obj, "training", None))
         if isinstance(obj, torch.fx.GraphModule) and hasattr(obj, "_in_spec"):
             return read_exported, (exported_bytes(obj), keyword_names(obj))
+        if hasattr(type(obj), "get_qconv"):
+            return read_integer_convolution, (type(obj), obj.__getstate__())
         return NotImplemented
 
 
@@ -41,10 +43,18 @@ def torchscript_bytes(model: torch.jit.ScriptModule) -> bytes:
     return buffer.getvalue()
 
 
-def read_torchscript(data: bytes, training: bool) -> nn.Module:
-    """Return the TorchScript model of a file."""
+def read_torchscript(data: bytes, training: bool | None) -> nn.Module:
+    """Return the TorchScript model of a file, in the mode that it was in; a frozen one has none."""
     model: nn.Module = torch.jit.load(io.BytesIO(data))
-    return model.train(training)
+    return model if training is None else model.train(training)
+
+
+def read_integer_convolution(kind: type[nn.Module], state: Any) -> nn.Module:
+    """Return a convolution of torch.ao, whose own way to come back from a pickle leaves it without its foundations."""
+    module = kind.__new__(kind)
+    nn.Module.__init__(module)
+    module.__setstate__(state)
+    return module
 
 
 def exported_bytes(model: torch.fx.GraphModule) -> bytes:

@@ -6,9 +6,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from mmied.bench.dataset import parameter_names
 from mmied.bench.optimize.difference import relative_difference
 from mmied.bench.optimize.export import Inputs
+from mmied.bench.parameters import parameters_of
 from mmied.errors import ModelError
 
 MOST_DIFFERENCE = 1e-4  # relative L2: the same arithmetic, in other kernels at most
@@ -38,7 +38,7 @@ def from_torchscript(script: torch.jit.ScriptModule, example: Inputs) -> nn.Modu
         raise ModelError(f"what TorchScript was converted to cannot be called: {str(error)[:300]}") from error
     if difference > MOST_DIFFERENCE:
         raise ModelError(f"what TorchScript was converted to is another model: off by {difference:.2%} (relative L2)")
-    return _Positional(converted, parameter_names(script)) if example[1] else converted
+    return _Positional(converted, parameters_of(script).names) if example[1] else converted
 
 
 class _Positional(nn.Module):
@@ -57,7 +57,7 @@ class _Positional(nn.Module):
 
 def _in_order(script: torch.jit.ScriptModule, example: Inputs) -> tuple[Any, ...]:
     args, kwargs = example
-    names = parameter_names(script)
+    names = parameters_of(script).names
     rest = names[len(args) : len(args) + len(kwargs)]
     if set(rest) != set(kwargs):
         raise ModelError(f"TorchScript cannot be converted: {', '.join(kwargs)} are not the first of its inputs")

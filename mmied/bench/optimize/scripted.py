@@ -44,8 +44,9 @@ class ScriptedCalls:
 
     def to_onnx(self) -> bytes:
         """Return the model as an ONNX file. Raises ModelError."""
-        for name in _WITHOUT_ONNX:
-            if self.model.inlined_graph.findAllNodes(name):  # asked here, since the exporter prints the graph and gives up
+        graph = cast(Any, self.model.inlined_graph)
+        for name in _WITHOUT_ONNX:  # asked here, since the exporter prints the whole graph and gives up
+            if graph.findAllNodes(name):
                 raise ModelError(f"torch.onnx.export: {name} has no form in ONNX, and the model was traced with it")
         names = [f"input_{index}" for index in range(len(self.tensors))]
         buffer = io.BytesIO()

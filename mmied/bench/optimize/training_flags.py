@@ -22,4 +22,6 @@ class TrainingFlags:
 
 def training_flags(model: nn.Module) -> TrainingFlags:
     """Return the flags of `model` and its submodules."""
-    return TrainingFlags({name: module.training for name, module in model.named_modules()})
+    return TrainingFlags(
+        {name: module.training for name, module in model.named_modules() if hasattr(module, "training")}
+    )

@@ -8,17 +8,13 @@ from typing import Protocol
 
 import torch
 
-from mmied.bench.contention import WaitMeter
-from mmied.bench.fidelity import check_outputs
 from mmied.bench.profilers import cprofile_stacks, py_spy_stacks, pyinstrument_stacks, torch_trace
 from mmied.bench.profilers.recorded import Recorded, Target
 from mmied.bench.session import Session
-from mmied.bench.timing import CpuTimer, CudaTimer, warm_up
 from mmied.errors import ModelError
-from mmied.records import Environment, ModelSpec
+from mmied.records import Environment, ModelSpec, Workload
 from mmied.reports.frames import FlameGraph, merge_small, total_seconds
 
-WARM_UP_SECONDS = 5.0
 OPAQUE = "this profiler sees Python's frames alone, and the model runs in none: try --profiler torch or py-spy"
 
 
@@ -53,22 +49,8 @@ def profile(
     """
     chosen = PROFILERS[profiler]
     chosen.require()
-    args, kwargs = session.model.make(batch_size)
-    model = session.model.call
-    timer = (
-        CudaTimer(WaitMeter(), torch.device(spec.device)) if spec.device.startswith("cuda") else CpuTimer(WaitMeter())
-    )
+    target = session.target(Workload(scenario=f"b{batch_size}", batch_size=batch_size))
     with torch.inference_mode():
-        check_outputs(model(*args, **kwargs))
-        warm = warm_up(lambda: model(*args, **kwargs), timer, limit_seconds=WARM_UP_SECONDS)
-        target = Target(
-            name=spec.name,
-            model=model,
-            args=args,
-            kwargs=kwargs,
-            device=spec.device,
-            call_seconds=max(warm.call_seconds, 1e-6),
-        )
         recorded = chosen.record(target, calls=calls, folder=folder)
     return graph_of(
         recorded,
@@ -78,7 +60,7 @@ def profile(
         batch_size=batch_size,
         revision=session.model.revision,
         environment=session.environment,
-        bare_call_seconds=warm.call_seconds,
+        bare_call_seconds=target.call_seconds,
     )
 
 

@@ -20,6 +20,8 @@ from mmied.bench.accuracy import (
     squared_errors,
 )
 from mmied.bench.dataset import Dataset, take
+from mmied.bench.models import Inputs
+from mmied.bench.parameters import parameters_of
 from mmied.errors import ModelError
 from mmied.profiles import Accuracy
 from mmied.records import ModelSpec
@@ -43,14 +45,13 @@ class Scores:
 
 def score(
     call: Callable[..., Any],
-    deployed: Callable[..., Any],
+    feed: Callable[[torch.Tensor], Inputs],
     dataset: Dataset,
-    spec: ModelSpec,
     *,
     batch_size: int,
     metric: str | None,
 ) -> Scores:
-    """Return how `call` does on each sample. It is fed as `deployed` is: a wrapper may have lost the inputs' names.
+    """Return how `call` does on each sample; `feed` gives the inputs of the samples of these numbers.
 
     Every batch has `batch_size` samples, the last one some of the first again: a compiled model may take no other.
     Raises ModelError where the labels, the outputs and the metric do not fit, and whatever the model raises.
@@ -60,7 +61,7 @@ def score(
     outputs, first, second = [], [], []
     for start in range(0, dataset.samples, batch_size):
         rows = torch.arange(start, start + batch_size)
-        args, kwargs = take(deployed, dataset, rows % dataset.samples, spec)
+        args, kwargs = feed(rows % dataset.samples)
         kept = min(batch_size, dataset.samples - start)
         predicted = prediction_of(call(*args, **kwargs), batch_size)[:kept]
         truth = labels[start : start + kept]
@@ -75,6 +76,28 @@ def score(
     if outputs:
         return Scores(metric=metric, values=torch.cat(outputs), counted=labels)
     return Scores(metric=metric, values=torch.cat(first), counted=torch.cat(second) if second else torch.empty(0))
+
+
+def feed_as_served(
+    deployed: Callable[..., Any], dataset: Dataset, spec: ModelSpec, served: Inputs
+) -> Callable[[torch.Tensor], Inputs]:
+    """Return what gives samples of `dataset` in the form in which the deployed model gets its inputs, as `served` does.
+
+    A model that was exported with positional inputs takes no named ones, and a wrapper may have lost their names: so
+    they are told by the deployed model's parameters, and put into the form that every candidate was made for.
+    """
+    args_served, kwargs_served = served
+
+    def feed(rows: torch.Tensor) -> Inputs:
+        args, kwargs = take(deployed, dataset, rows, spec)
+        if kwargs and not kwargs_served:
+            order = [name for name in parameters_of(deployed).names if name in kwargs]
+            return tuple(kwargs[name] for name in order), {}
+        if args and not args_served and len(args) == len(kwargs_served):
+            return (), dict(zip(kwargs_served, args, strict=True))
+        return args, kwargs
+
+    return feed
 
 
 def labels_of(dataset: Dataset) -> torch.Tensor:

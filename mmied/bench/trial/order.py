@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from mmied.optimization import Candidate, Search, Trial
+from mmied.records import Environment
 from mmied.verdicts.guards import MAX_ACCURACY_DROP
 from mmied.verdicts.paired import MINIMUM_EFFECT_RATIO
 
@@ -26,7 +27,8 @@ class Data:
 class SearchOrder:
     """Which candidates to try on the job's model, and for how long.
 
-    `done` are the trials of an earlier search that this one goes on with, of the model with the files `revision`.
+    `done` are the trials of an earlier search that this one goes on with, of the model with the files `revision`, in
+    `environment`.
     `kept` is where what is known is written after each trial, besides the job's folder, which may go.
     """
 
@@ -34,12 +36,14 @@ class SearchOrder:
     budget_seconds: float
     minimum_effect_ratio: float = MINIMUM_EFFECT_RATIO
     trial_seconds: float | None = None  # for one candidate at most; None: as search.TRIAL_SECONDS says
+    slice_seconds: float | None = None  # no trial begins after so long, though the budget bears more
     memory_bytes: int | None = None  # for each process of the search
     promise: Mapping[str, float] = field(default_factory=dict)  # speed-ups that are expected, by name
     data: Data = Data()
     done: tuple[Trial, ...] = ()
     spent_seconds: float = 0.0  # on them
     revision: str | None = None
+    environment: Environment | None = None
     kept: str | None = None
 
 

@@ -11,11 +11,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from statistics import median
 
+from mmied.bench.rounds import order_of_round
+from mmied.bench.speedups import ratio_of
 from mmied.bench.trial.process import Server
 from mmied.bench.trial.protocol import Command, Reply
 from mmied.profiles import PairedRatio
 from mmied.records import Iterations
-from mmied.stats import MINIMUM_PAIRS, latency_samples, paired_ratio
+from mmied.stats import MINIMUM_PAIRS, latency_samples
 
 BLOCK_SECONDS = 0.05  # long against waking a process up
 MOST_CALLS = 200  # a block; more calls of a tiny model tell no more
@@ -98,7 +100,7 @@ def pair(
     rounds = 0
     done = False
     while not done and (rounds < MINIMUM_PAIRS or time.monotonic() - began < limit_seconds):
-        for stream in _order(streams, rounds):
+        for stream in order_of_round(streams, rounds):
             command = Command(do="block", batch_size=batch_size, calls=stream.calls)
             patience = ANSWER_SECONDS + 20 * stream.block_seconds
             stream.add(stream.server.ask(command, timeout_seconds=patience), several_threads)
@@ -115,27 +117,9 @@ def pair(
     )
 
 
-def _order(streams: list[_Stream], index: int) -> list[_Stream]:
-    """Return who comes when: every second round is the one before, backwards; each pair of rounds begins elsewhere."""
-    start = index // 2 % len(streams)
-    order = [*streams[start:], *streams[:start]]
-    return order[::-1] if index % 2 else order
-
-
 def _ratio(streams: list[_Stream], name: str, batch_size: int, confidence: float) -> PairedRatio:
     baseline, candidate, control = (stream.blocks for stream in streams)
-    estimate, lower, upper = paired_ratio(baseline, candidate, confidence=confidence)
-    _, control_lower, control_upper = paired_ratio(baseline, control)
-    return PairedRatio(
-        variant=name,
-        batch_size=batch_size,
-        pairs=len(baseline),
-        speedup_ratio=estimate,
-        lower=lower,
-        upper=upper,
-        control_lower=control_lower,
-        control_upper=control_upper,
-    )
+    return ratio_of(name, batch_size, baseline=baseline, blocks=candidate, control=control, confidence=confidence)
 
 
 def _iterations(reply: Reply, several_threads: bool) -> Iterations:

@@ -49,6 +49,8 @@ class Remade:
 
         if self.applied.call is self.deployed.call:
             raise ModelError(f"{self.name}: is a setting, under which the deployed model is served: nothing to save")
+        if not isinstance(self.applied.call, torch.nn.Module):
+            raise ModelError(f"{self.name}: cannot be saved: it is made anew at each start of the server")
         return save_optimized(self.applied.call, folder)
 
     def __str__(self) -> str:

@@ -33,7 +33,7 @@ CANDIDATE = {row}
 made = remake(
     MODEL,
     CANDIDATE,
-    revision={revision!r},  # SHA-256 of the deployed model's files: another model is refused
+    revision={revision!r},  # another model is refused
     batch_sizes={batch_sizes!r},
     wait_policy={wait_policy!r},
     calibration={calibration!r},
@@ -108,5 +108,13 @@ def _plain(said: str) -> str:
 
 def _shown(record: Any) -> str:
     """Return a record as Python's own words for it, without what is not set."""
-    told = {key: value for key, value in json.loads(to_json(record)).items() if value not in (None, {}, [])}
-    return pprint.pformat(told, width=110, sort_dicts=False)
+    return pprint.pformat(_set(json.loads(to_json(record))), width=110, sort_dicts=False)
+
+
+def _set(value: Any) -> Any:
+    """Return a value, however nested, without what is None or empty."""
+    if isinstance(value, list):
+        return [_set(part) for part in value]
+    if isinstance(value, dict):
+        return {key: _set(part) for key, part in value.items() if part not in (None, {}, [])}
+    return value

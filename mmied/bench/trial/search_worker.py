@@ -30,14 +30,7 @@ from mmied.optimization import Search, Trial
 from mmied.records import InputSpec, Job, ModelSpec
 
 WAIT_POLICY = "OMP_WAIT_POLICY"
-NOTE_RANDOM = (
-    "Outputs were held against the deployed model's on random inputs, which says how far they are apart, not how well "
-    "either does its task. Give recorded samples, and labelled ones to measure accuracy on."
-)
-NOTE_EXAMPLE = (
-    "Outputs were held against the deployed model's on the example call that the model brings along, again and again. "
-    "Give recorded samples, and labelled ones to measure accuracy on."
-)
+ADVICE = "Give recorded samples, and labelled ones to measure accuracy on."
 
 
 def optimize(job: Job, folder: Path, report: worker.Report) -> None:
@@ -81,8 +74,13 @@ def optimize(job: Job, folder: Path, report: worker.Report) -> None:
         ):
             kept.add(trial)
             shutil.rmtree(folder / trial.candidate.replace("/", "_"), ignore_errors=True)  # models by the dozen
+            if (
+                order.slice_seconds is not None
+                and kept.search.spent_seconds - order.spent_seconds > order.slice_seconds
+            ):
+                break
     except ServerLost as lost:
-        if kept.search.revision is None:  # before any trial
+        if not kept.served:
             raise ModelError(f"the deployed model cannot be served: {lost}", lost.reason or "internal") from lost
         kept.note(f"The deployed model's process was lost, and the search ended there: {lost}")
     (folder / SEARCH_FILE).write_text(to_json(kept.search))
@@ -116,6 +114,7 @@ class _Kept:
 
     def __init__(self, search: Search, folder: Path, order: SearchOrder) -> None:
         self.search = search
+        self.served = False
         self._began, self._spent = time.monotonic(), order.spent_seconds
         self._places = [folder / f"{SEARCH_FILE}.part"] + ([Path(order.kept)] if order.kept is not None else [])
 
@@ -128,6 +127,7 @@ class _Kept:
             )
         refused = (f"The model does not take batch size {size}: {why}" for size, why in baseline.opened.refused.items())
         notes = (*self.search.notes, *refused)
+        self.served = True
         self.search = replace(self.search, revision=revision, environment=baseline.opened.environment, notes=notes)
 
     def add(self, trial: Trial) -> None:
@@ -164,16 +164,23 @@ def _begun(job: Job, order: SearchOrder, planned: Plan) -> Search:
         budget_seconds=order.spent_seconds + order.budget_seconds,
         spent_seconds=order.spent_seconds,
         minimum_effect_ratio=order.minimum_effect_ratio,
+        revision=order.revision,
+        environment=order.environment,
         trials=(*order.done, *planned.refused),
         left=tuple(candidate.name for candidate in planned.order),
-        notes=_notes(spec),
+        notes=_notes(spec, labelled=order.data.evaluation is not None),
     )
 
 
-def _notes(spec: ModelSpec) -> tuple[str, ...]:
-    if not spec.inputs:
-        return (NOTE_EXAMPLE,)
-    return (NOTE_RANDOM,) if all(map(_is_random, spec.inputs)) else ()
+def _notes(spec: ModelSpec, *, labelled: bool) -> tuple[str, ...]:
+    """Return what the outputs that fidelity is told of were made from, where that was not what users send."""
+    if spec.inputs and not all(map(_is_random, spec.inputs)):
+        return ()
+    inputs = "random inputs" if spec.inputs else "the example call that the model brings along, again and again"
+    said = f"Outputs were held against the deployed model's on {inputs}"
+    if labelled:
+        return (f"{said}; accuracy was measured on the labelled samples.",)
+    return (f"{said}, which says how far they are apart, not how well either does its task. {ADVICE}",)
 
 
 def _is_random(spec: InputSpec) -> bool:

@@ -13,15 +13,15 @@ import torch
 from torch.utils._pytree import tree_map
 
 from mmied.bench.contention import Theft, WaitMeter
-from mmied.bench.dataset import Dataset, read_dataset, take
+from mmied.bench.dataset import Dataset, read_dataset
 from mmied.bench.environment import read_environment
-from mmied.bench.failures import brief
+from mmied.bench.failures import sentence_of
 from mmied.bench.fidelity import check_outputs, output_tensors
 from mmied.bench.importing import import_callable
 from mmied.bench.models import OpenedModel, open_model, require_device
 from mmied.bench.optimize.recipe import recipe_of
 from mmied.bench.profilers.memory import high_water_mark, resident_bytes
-from mmied.bench.timing import CpuTimer, CudaTimer, Recorder, Timer, warm_up
+from mmied.bench.timing import Recorder, Timer, timer_on, warm_up
 from mmied.bench.trial import evaluation
 from mmied.bench.trial.agreement import compare_outputs
 from mmied.bench.trial.context import Applied, Context
@@ -94,8 +94,7 @@ class Served:
         self._call, self._batches = applied.call, applied.batches
         self._mode = torch.inference_mode if applied.inference_mode else torch.no_grad
         ready = time.perf_counter()
-        on_cuda = spec.device.startswith("cuda")
-        self._timer = CudaTimer(self._waits, torch.device(spec.device)) if on_cuda else CpuTimer(self._waits)
+        self._timer = timer_on(spec.device, self._waits)
         reply = Reply(
             load_seconds=loaded - began,
             apply_seconds=ready - loaded,
@@ -127,9 +126,7 @@ class Served:
             except Exception as error:
                 if len(self._job.batch_sizes) == 1:
                     raise
-                refused[size] = (
-                    str(error) if isinstance(error, ModelError) else f"{type(error).__name__}: {brief(error)}"
-                )
+                refused[size] = sentence_of(error)
                 if len(refused) == len(self._job.batch_sizes):
                     raise
             if position == 0:
@@ -234,22 +231,24 @@ class Served:
         batches = (
             torch.arange(start, min(start + CALIBRATION_BATCH, size)) for start in range(0, size, CALIBRATION_BATCH)
         )
-        return [take(model.call, dataset, rows, self._job.model) for rows in batches]
+        served = model.make(self._job.batch_sizes[0])
+        return list(map(evaluation.feed_as_served(model.call, dataset, self._job.model, served), batches))
 
     def _evaluate(self, command: Command) -> Reply:
         """Write each sample's score into the command's file; tell the whole, and the change against another's file."""
         assert self._call is not None
         assert self._deployed is not None
+        assert self._make is not None
         assert self._job.evaluation is not None
         if self._job.metric is not None and ":" in self._job.metric:
             import_callable(self._job.metric)  # what is wrong with it is told before the samples are gone through
         self._labelled = self._labelled or read_dataset(self._job.evaluation)
+        served = self._make(command.batch_size)
         with self._mode():
             scores = evaluation.score(
                 self._call,
-                self._deployed,
+                evaluation.feed_as_served(self._deployed, self._labelled, self._job.model, served),
                 self._labelled,
-                self._job.model,
                 batch_size=command.batch_size,
                 metric=self._job.metric,
             )

@@ -10,11 +10,10 @@ import sys
 import traceback
 from pathlib import Path
 
-from mmied.bench.failures import brief, reason_of
+from mmied.bench.failures import reason_of, sentence_of
 from mmied.bench.trial.protocol import JOB_FILE, Command, NotApplicable, Reply, ServeJob
 from mmied.bench.worker import die_with_parent
 from mmied.codec import from_json, to_json
-from mmied.errors import MmiedError
 
 
 def main(folder: Path, reply_descriptor: int) -> int:
@@ -34,9 +33,7 @@ def main(folder: Path, reply_descriptor: int) -> int:
                 reply = Reply(failure="not_applicable", message=str(error))
             except Exception as error:  # noqa: BLE001 - a worker's top: whatever a candidate raises is its outcome
                 traceback.print_exc()
-                ours = isinstance(error, MmiedError)
-                message = str(error) if ours else f"{type(error).__name__}: {brief(error)}"
-                reply = Reply(failure="failed", reason=reason_of(error), message=message)
+                reply = Reply(failure="failed", reason=reason_of(error), message=sentence_of(error))
             replies.write(to_json(reply) + "\n")
     return 0
 

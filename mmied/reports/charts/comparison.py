@@ -10,7 +10,7 @@ from mmied.profiles import ComparisonReport, Variant
 from mmied.reports.charts.chart import Chart, named_rows, plain_figure, row_margin, short_name, titled
 from mmied.reports.charts.plot import PERCENT_AXIS, SECONDS_AXIS, Figure, number, text
 from mmied.reports.comparison_rows import accuracy_text, batch_sizes, result_of
-from mmied.reports.headline import memory_of
+from mmied.results import memory_of
 
 SMALLEST_MARK, LARGEST_MARK = 12.0, 44.0  # pixels across; the area is in proportion to the size on disk
 ROW_PIXELS = 30

@@ -221,7 +221,11 @@ def test_a_traced_model_has_ways_of_its_own(backend: str, kind: str, snapshot: A
     model = mlp()
     traced = torch.jit.trace(model, torch.randn(2, 8))
     before = snapshot(model)
-    quantized = quantizer(traced, kind, backend, [torch.randn(100, 8)]).optimize()
+    frozen = torch.jit.freeze(traced.eval())  # its weights are constants now
+    work = quantizer(frozen, kind, backend, [torch.randn(100, 8)])
+    quantized = work.optimize()
+    assert work.get_size_info()["compression_ratio"] > 2
+    assert work.get_size_info()["quantized_parameters_ratio"] > 0.9
     x = torch.randn(7, 8).clamp(-2, 2)
     before.assert_untouched()
     assert 0 < relative(model(x), quantized(x)) < 0.05

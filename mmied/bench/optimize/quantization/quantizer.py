@@ -17,6 +17,7 @@ from mmied.bench.optimize.quantization.choosing import fitting_backends
 from mmied.bench.optimize.quantization.config import QuantizationConfig
 from mmied.bench.optimize.recipe import Recipe, attach, class_path, recipe_of, require_change
 from mmied.bench.optimize.training_flags import training_flags
+from mmied.bench.profilers.sizes import sizes_of
 from mmied.errors import ModelError
 
 
@@ -66,7 +67,8 @@ class Quantizer:
         recipe = self._recipe()
         assert self.quantized is not None
         original, quantized = saved_bytes(self.model), saved_bytes(self.quantized)
-        parameters = sum(parameter.numel() for parameter in self.model.parameters())
+        sizes = sizes_of(self.model)
+        parameters = sizes.parameters if sizes is not None and sizes.parameters else recipe.changed["parameters"]
         return {
             "original_size_bytes": original,
             "quantized_size_bytes": quantized,
@@ -120,7 +122,7 @@ class Quantizer:
             notes.append(f"on example inputs its outputs are off by {difference:.2%} (relative L2)")
         if not isinstance(made.model, FlatModel):
             training_flags(self.model).restore(made.model)
-        elif self.model.training:
+        elif getattr(self.model, "training", False):  # frozen TorchScript has no mode
             notes.append("the model was in training mode, and was exported in evaluation mode")
         return attach(made.model, dataclasses.replace(recipe, notes=tuple(notes)))
 

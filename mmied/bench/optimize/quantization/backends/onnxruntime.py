@@ -116,6 +116,7 @@ def _unshared(onnx_file: bytes) -> bytes:
     import onnx
 
     model = onnx.load_from_string(onnx_file)
+    _constants_as_weights(model)
     uses = Counter(name for node in model.graph.node for name in node.input)
     weights = {each.name: each for each in model.graph.initializer}
     for index, node in enumerate(model.graph.node):
@@ -128,6 +129,16 @@ def _unshared(onnx_file: bytes) -> bytes:
         uses[node.input[1]] -= 1
         node.input[1] = own.name
     return bytes(model.SerializeToString())
+
+
+def _constants_as_weights(model: Any) -> None:
+    """Move tensors that are nodes, as the weights of frozen TorchScript are, to where the quantizer looks for them."""
+    nodes = [node for node in model.graph.node if node.op_type == "Constant" and node.attribute[0].name == "value"]
+    for node in nodes:
+        weight = model.graph.initializer.add()
+        weight.CopyFrom(node.attribute[0].t)
+        weight.name = node.output[0]
+        model.graph.node.remove(node)
 
 
 def _integer_weights(model: Any) -> list[int]:

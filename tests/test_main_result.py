@@ -6,7 +6,7 @@ from builders import make_failure
 from profile_builders import B1, B8, B32, bare_profile, make_inspection, make_profile, make_workload_result
 
 from mmied.records import Memory
-from mmied.reports.headline import main_result, memory_of, workload_name
+from mmied.results import main_result, memory_of
 
 RESULTS = (make_failure(B1), make_workload_result(B8), make_workload_result(B32))
 
@@ -21,6 +21,14 @@ def test_without_an_inspection_it_is_the_first_that_was_measured() -> None:
     assert main_result(make_profile(results=RESULTS, inspection=None)) is RESULTS[1]
 
 
+def test_a_workload_with_latencies_comes_before_one_whose_memory_alone_was_measured() -> None:
+    untimed = replace(RESULTS[2], latency=None)
+    profile = make_profile(results=(untimed, RESULTS[1]), inspection=make_inspection(B32))
+
+    assert main_result(profile) is RESULTS[1]
+    assert main_result(replace(profile, results=(RESULTS[0], untimed))) is untimed
+
+
 def test_a_profile_of_failures_has_a_failure_to_show() -> None:
     assert main_result(make_profile(results=RESULTS[:1])) is RESULTS[0]
     assert main_result(bare_profile()) is None
@@ -32,10 +40,3 @@ def test_the_devices_memory_matters_where_there_is_one() -> None:
     assert memory_of(make_workload_result(B8, memory=(host, device))) is device
     assert memory_of(make_workload_result(B8, memory=(host,))) is host
     assert memory_of(make_workload_result(B8, memory=())) is None
-
-
-def test_a_precision_of_its_own_is_part_of_a_workloads_name() -> None:
-    result = make_workload_result(B8)
-
-    assert workload_name(result) == "b8"
-    assert workload_name(replace(result, workload=replace(B8, precision="bfloat16"))) == "b8 bfloat16"
