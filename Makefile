@@ -11,7 +11,7 @@ run: $(VENV)/installed  ## profile three demonstration models, on http://127.0.0
 	$(BIN)/mmied demo --state $(STATE) --listen $(LISTEN)
 
 test: $(VENV)/installed-dev  ## the whole test suite
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 check: $(VENV)/installed-dev  ## what has to be clean before a commit
 	$(BIN)/ruff format --check .

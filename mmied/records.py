@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Outcome = Literal["succeeded", "failed", "timed_out", "crashed", "refused"]
-SourceKind = Literal["torchscript", "exported", "package", "factory", "huggingface", "pickle"]
+SourceKind = Literal["torchscript", "exported", "package", "factory", "huggingface", "pickle", "optimized"]
 State = Literal["waiting", "running", "healthy", "refused", "failing", "quarantined"]
 Estimator = Literal["clean", "wall_minus_wait", "device"]
 

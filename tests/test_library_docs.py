@@ -1,6 +1,5 @@
 """The guide's snippets run as they stand, and so does the example."""
 
-import gc
 import re
 import subprocess
 import sys
@@ -8,27 +7,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import torch
-
-from mmied.bench import interleave
-from mmied.bench.profilers import latency, memory
+from brief import briefly_in_turn
 
 ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Spare what these tests do not look at."""
-    monkeypatch.setattr(memory, "LIMIT_SECONDS", 0.01)
-    monkeypatch.setattr(latency, "REFERENCE_ROUNDS", 1)
-    monkeypatch.setattr(latency, "MINIMUM_SECONDS", 0.05)
-    monkeypatch.setattr(interleave, "MINIMUM_ROUNDS", 6)
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    gc.freeze()
-    yield
-    gc.unfreeze()
-    torch.set_num_threads(threads)
+    with briefly_in_turn(monkeypatch):
+        yield
 
 
 @pytest.mark.usefixtures("quick")

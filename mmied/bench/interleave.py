@@ -12,8 +12,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
+from mmied.bench.recording import Recorder, Timed
 from mmied.bench.rounds import order_of_round
-from mmied.bench.timing import Call, Recorder, Timed, Timer, warm_up
+from mmied.bench.timing import Call, Timer, warm_up
 from mmied.records import Iterations
 from mmied.stats import is_contended
 

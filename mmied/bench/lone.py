@@ -9,6 +9,7 @@ from mmied.config.values import parse_function, parse_trust, suggest
 from mmied.errors import MmiedError
 from mmied.records import Source, SourceKind
 
+MANIFEST = "manifest.json"  # of a folder that save_optimized or `mmied optimize --apply` wrote
 SOURCE_KINDS = get_args(SourceKind)
 
 
@@ -46,7 +47,7 @@ def source_of(
 def _find_kind(model: str, option: str) -> str:
     path = Path(model)
     if path.is_dir():
-        return "huggingface"
+        return "optimized" if (path / MANIFEST).is_file() else "huggingface"
     if ":" in model and not path.exists():
         return "factory"
     try:

@@ -1,4 +1,4 @@
-"""Open a deployed model from any of its six kinds of source, ready to be called as it is served."""
+"""Open a deployed model from any of its kinds of source, ready to be called as it is served."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -75,6 +75,8 @@ def _open(spec: ModelSpec, opened: list[OpenedFile], scratch: Path, known_digest
         case "factory":
             module = _open_factory(spec.source, open_file, seed=spec.seed)
             module = _serve(module, spec)
+        case "optimized":
+            module = _open_optimized(spec.source, open_file)
         case "huggingface":
             module = _serve(_open_huggingface(spec.source, open_file), spec)
             if not spec.inputs:
@@ -143,6 +145,23 @@ def _open_pickle(file: OpenedFile) -> Any:
         return torch.load(file.stream, weights_only=False, map_location="cpu")
     except Exception as error:
         raise ModelError(f"{file.name}: torch.load: {type(error).__name__}: {_first_line(error)}") from error
+
+
+def _open_optimized(source: Source, open_file: Callable[..., OpenedFile]) -> Any:
+    """Return what save_optimized wrote, as it is: its precision is its own, and not the deployment's."""
+    from mmied.bench.optimize.manifest import NAME, read_manifest  # with the libraries of its kind
+    from mmied.bench.optimize.saving import load_optimized
+
+    folder = Path(str(source.path))
+    with open_file(str(folder / NAME), code=True).stream as stream:
+        manifest = read_manifest(stream.read().decode(errors="replace"), folder / NAME)
+    if not manifest.files:
+        raise ModelError(
+            f"{folder}: holds no model: {manifest.recipe.kind} is made by its script, out of the deployed model"
+        )
+    for name in manifest.files:  # read again by what checks their hashes; here they count for size and revision
+        open_file(str(folder / name), code=False)
+    return load_optimized(folder, trust=source.trust)
 
 
 def _open_factory(source: Source, open_file: Callable[..., OpenedFile], *, seed: int) -> Any:

@@ -97,26 +97,14 @@ def benchmark_optimizations(
     """
     if not optimized_models:
         raise MmiedError("optimized_models: is empty. Give the variants by name: {'int8': quantize_model(model)}.")
-    benchmark = OptimizationBenchmark(model, input_generator, batch_sizes=batch_sizes, **settings)
-    benchmark.benchmark_original_model()
-    failed: dict[str, str] = {}
+    suite = ModelBenchmarkSuite(input_generator=input_generator, batch_sizes=batch_sizes, **settings)
+    suite.benchmark_model(model, name=ORIGINAL)
     for name, variant in optimized_models.items():
-        try:
-            benchmark.benchmark_optimized_model(variant, name)
-        except MmiedError as error:
-            failed[name] = str(error)
-    if len(failed) == len(optimized_models):
-        raise MmiedError(" ".join(f"{name}: {why}" for name, why in failed.items()))
-    comparison = _with_failures(benchmark.compare_optimizations(), failed)
+        suite.add_model(variant, name)
+    suite.run()
+    if set(suite.failures) >= set(optimized_models):
+        raise MmiedError(" ".join(f"{name}: {why}" for name, why in suite.failures.items()))
+    comparison = suite.compare_optimizations()
     if output_dir is not None:
-        benchmark.generate_report(report_format, output_dir)
+        suite.generate_report(report_format, output_dir)
     return comparison
-
-
-def _with_failures(comparison: Comparison, failed: Mapping[str, str]) -> Comparison:
-    from dataclasses import replace
-
-    from mmied.profiles import Variant
-
-    lost = tuple(Variant(name=name, profile=None, failure=why) for name, why in failed.items())
-    return Comparison(replace(comparison.report, variants=(*comparison.report.variants, *lost)))

@@ -6,14 +6,14 @@ contention lies outside the timed region.
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from statistics import median
 from typing import Any, Protocol
 
 import torch
 
 from mmied.bench.contention import WaitMeter
-from mmied.records import Iterations
+from mmied.bench.recording import Timed
 from mmied.stats import agree
 
 Call = Callable[[], Any]
@@ -22,21 +22,6 @@ WINDOW_SECONDS = 0.02  # shorter windows see the timer's own noise
 WINDOW_CALLS = 5
 WINDOW_LIMIT_SECONDS = 0.5  # a slow model's window holds fewer calls: five would cost more than the measurement
 STEADY_RATIO = 0.05
-
-
-@dataclass(frozen=True, slots=True)
-class Timed:
-    """One call: seconds on the wall clock, between device events, and waited by the worst-off and by all threads."""
-
-    wall_seconds: float
-    wait_seconds: float
-    wait_total_seconds: float
-    device_seconds: float | None = None
-
-    @property
-    def clean_seconds(self) -> float:
-        """The best single estimate of what the call takes alone: what warm-up goes by."""
-        return self.device_seconds if self.device_seconds is not None else self.wall_seconds - self.wait_seconds
 
 
 class CpuTimer:
@@ -120,39 +105,6 @@ class Timer(Protocol):
 def timer_on(device: str, waits: WaitMeter) -> Timer:
     """Return the timer for calls on a device."""
     return CudaTimer(waits, torch.device(device)) if device.startswith("cuda") else CpuTimer(waits)
-
-
-@dataclass(slots=True)
-class Recorder:
-    """Collects timed calls in the order in which they ran."""
-
-    several_threads: bool
-    wall: list[float] = field(default_factory=list)
-    wait: list[float] = field(default_factory=list)
-    total: list[float] = field(default_factory=list)
-    device: list[float] = field(default_factory=list)
-    disturbed: list[int] = field(default_factory=list)
-
-    def add(self, timed: Timed) -> None:
-        self.wall.append(timed.wall_seconds)
-        self.wait.append(timed.wait_seconds)
-        self.total.append(timed.wait_total_seconds)
-        if timed.device_seconds is not None:
-            self.device.append(timed.device_seconds)
-
-    def mark_disturbed(self, first: int) -> None:
-        """Mark all calls from index `first` on."""
-        self.disturbed += range(first, len(self.wall))
-
-    def iterations(self, others_cpus: float | None) -> Iterations:
-        return Iterations(
-            wall_seconds=tuple(self.wall),
-            wait_seconds=tuple(self.wait),
-            wait_total_seconds=tuple(self.total) if self.several_threads else None,
-            disturbed=tuple(self.disturbed),
-            others_cpus=others_cpus,
-            device_seconds=tuple(self.device) or None,
-        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from pathlib import Path
 from mmied.commands.progress import Progress
 from mmied.commands.run import web_config_of
 from mmied.config import Config, load_config
-from mmied.daemon.accounts import expected_demand, expected_inspect_demand
+from mmied.daemon.accounts import expected_demand, expected_inspect_demand, search_ratio
 from mmied.daemon.funds import overdrawn_notice
 from mmied.daemon.jobs import make_job, new_run_id, worker_limits
 from mmied.daemon.launch import run_job
@@ -52,6 +52,20 @@ def _warnings(config: Config) -> list[str]:
             f"schedule.inspect: inspections alone ask for {inspections:.1f} times the CPU budget, which profiling "
             "needs too. Inspect less often, or `never`."
         )
+    searches = search_ratio(config, now=time.time())
+    if searches > config.budget.cpu_ratio:
+        found.append(
+            f"optimize: searches for optimizations may take {searches:.1%} of the host's CPU time over time, beside "
+            f"the {config.budget.cpu_ratio:.1%} of `budget.cpu_ratio`. While one runs it is all of the model's threads."
+        )
+    for model in config.models:
+        if model.optimize is not None:
+            data = (model.optimize.calibration, model.optimize.evaluation)
+            found += [
+                f"models.{model.name}.optimize: {path} is not there"
+                for path in data
+                if path and not Path(path).exists()
+            ]
     return found
 
 

@@ -58,7 +58,7 @@ def _runs(store: Store, model: str, limit: int) -> list[Run]:
 
 def _rows(run: Run) -> Iterator[tuple[object, ...]]:
     if not run.results:
-        what = "(inspection)" if run.kind == "inspect" else ""
+        what = {"inspect": "(inspection)", "optimize": "(search)"}.get(run.kind, "")
         yield (run.run_id, run.ended_at, run.outcome, run.reason, what, *("",) * 8)
     for result in run.results:
         latency = result.latency

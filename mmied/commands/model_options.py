@@ -8,6 +8,7 @@ from mmied.bench.dataset_file import find_dataset
 from mmied.bench.lone import source_of
 from mmied.config import Budget, load_config
 from mmied.config.input_text import parse_input
+from mmied.config.loading import Optimize
 from mmied.config.units import parse_duration, parse_size
 from mmied.config.values import parse_device, parse_function, parse_name, parse_number
 from mmied.daemon.jobs import worker_limits
@@ -27,6 +28,7 @@ class ChosenModel:
     workloads: tuple[Workload, ...] = ()  # as configured; none for a lone model
     items_per_sample: Mapping[str, float] = field(default_factory=dict)
     dataset: Path | None = None
+    optimize: Optimize | None = None  # as configured
 
 
 def chosen_model(
@@ -175,4 +177,5 @@ def _configured(config_path: Path, name: str | None) -> ChosenModel:
         limits=worker_limits(config),
         workloads=model.workloads,
         items_per_sample={model.unit.name: model.unit.per_sample} if model.unit is not None else {},
+        optimize=model.optimize,
     )

@@ -12,7 +12,7 @@ from mmied.bench.trial.search import SHORTEST_TRIAL_SECONDS
 from mmied.bench.trial.trial import APPLY_SECONDS
 from mmied.candidates import chosen_candidates, known_candidates
 from mmied.codec import from_json
-from mmied.commands.model_options import ChosenModel, parse_time
+from mmied.commands.model_options import ChosenModel, parse_time, require_function
 from mmied.commands.progress import Progress
 from mmied.commands.reporting import append_summary, file_stem, parse_formats, write_files
 from mmied.commands.table import format_table
@@ -24,8 +24,9 @@ from mmied.commands.working import (
     sentence_of,
     working_folder,
 )
+from mmied.config.loading import Optimize
 from mmied.config.units import format_duration
-from mmied.config.values import parse_function, suggest
+from mmied.config.values import parse_effect, suggest
 from mmied.errors import EXIT_FAILURE, MmiedError
 from mmied.optimization import Candidate, Search, Trial
 from mmied.records import Run, Workload
@@ -35,7 +36,9 @@ from mmied.reports.search_markdown import search_markdown
 from mmied.reports.search_rows import counted, not_tried, summarize_search
 from mmied.reports.writing import SUFFIXES, render_search
 from mmied.verdicts.guards import MAX_ACCURACY_DROP
+from mmied.verdicts.paired import MINIMUM_EFFECT_RATIO
 
+BUDGET = "10m"
 BATCH_SIZES = (1, 8)  # where the configuration does not say
 PROCESSES = 4  # of a search at once: two that serve the deployed model, one the candidate, one that leads
 GRACE_SECONDS = 3 * APPLY_SECONDS  # beyond the budget: the deployed model's start, and the end of the last trial
@@ -48,8 +51,8 @@ class OptimizeRequest:
 
     candidates: tuple[str, ...] = ()
     batch_sizes: tuple[int, ...] = ()
-    budget: str = "10m"
-    minimum_effect: str = "10%"
+    budget: str | None = None
+    minimum_effect: str | None = None
     calibration: Path | None = None
     fine_tune: str | None = None
     evaluation: Path | None = None
@@ -82,10 +85,12 @@ def optimize(model: ChosenModel, request: OptimizeRequest, *, output_dir: Path, 
     Returns 1 where nothing could be tried, the search was cut short, or what was to be applied was not. Raises
     MmiedError for what can be known before the worker starts, and where the deployed model cannot be served.
     """
+    if model.optimize is not None:
+        request = _as_configured(request, model.optimize)
     candidates = _candidates(request)
     applied = next((each for each in candidates if request.apply in (each.name, each.function)), None)
-    budget_seconds = _budget(request.budget)
-    effect = _percent(request.minimum_effect, "--minimum-effect")
+    budget_seconds = _budget(request.budget or BUDGET)
+    effect = MINIMUM_EFFECT_RATIO if request.minimum_effect is None else _effect(request.minimum_effect)
     data = _data(request)
     wanted = parse_formats(formats, "--format")
     if request.output is not None and (request.output.exists() or request.output.is_symlink()):
@@ -138,6 +143,23 @@ def optimize(model: ChosenModel, request: OptimizeRequest, *, output_dir: Path, 
 # What the options say
 
 
+def _as_configured(request: OptimizeRequest, own: Optimize) -> OptimizeRequest:
+    """Return the request with what the configuration says of the model's searches, where no option says else."""
+    labelled = request.evaluation is not None
+    drop = own.max_drop if own.evaluation is not None and not labelled else None
+    return replace(
+        request,
+        candidates=request.candidates or (() if request.apply is not None else own.candidates),
+        budget=request.budget or f"{own.budget_seconds:g}s",
+        minimum_effect=request.minimum_effect or f"{own.minimum_effect_ratio:.9f}",
+        calibration=request.calibration or (Path(own.calibration) if own.calibration is not None else None),
+        fine_tune=request.fine_tune or own.fine_tune,
+        evaluation=request.evaluation or (Path(own.evaluation) if own.evaluation is not None else None),
+        metric=request.metric or (None if labelled else own.metric),
+        max_drop=drop if request.max_drop is None else request.max_drop,
+    )
+
+
 def _candidates(request: OptimizeRequest) -> tuple[Candidate, ...]:
     if (request.apply is None) != (request.output is None):
         raise MmiedError("--apply and --output belong together: which candidate to make, and the new folder for it.")
@@ -149,7 +171,7 @@ def _candidates(request: OptimizeRequest) -> tuple[Candidate, ...]:
     for name in names:
         option = "--apply" if name == request.apply and name not in request.candidates else "--candidates"
         if ":" in name:
-            _require_function(option, name)
+            require_function(name, option)
         elif name not in {each.name for each in known}:
             hint = suggest(name, [each.name for each in known])
             raise MmiedError(f'{option}: "{name}" is no candidate. {hint} Or package.module:function of your own.')
@@ -167,15 +189,11 @@ def _budget(text: str) -> float:
     return seconds
 
 
-def _percent(text: str, option: str) -> float:
-    number = text.strip().removesuffix("%").strip()
+def _effect(text: str) -> float:
     try:
-        value = float(number)
-    except ValueError:
-        value = -1.0
-    if not 0 <= value < 1000 or not text.strip().endswith("%"):
-        raise MmiedError(f'{option}: "{text}" is no percentage. Try 10%.')
-    return value / 100
+        return parse_effect(float(text) if text.replace(".", "", 1).isdigit() else text)
+    except ValueError as error:
+        raise MmiedError(f"--minimum-effect: {text} {error}") from error
 
 
 def _data(request: OptimizeRequest) -> Data:
@@ -187,11 +205,11 @@ def _data(request: OptimizeRequest) -> Data:
                 f'--metric: "{request.metric}" is no metric. {suggest(request.metric, METRICS)} Or '
                 "package.module:function of outputs and labels."
             )
-        _require_function("--metric", request.metric)
+        require_function(request.metric, "--metric")
     if request.max_drop is not None and not 0 <= request.max_drop < float("inf"):
         raise MmiedError(f"--max-drop: {request.max_drop:g} is no drop. Try 0.005.")
     if request.fine_tune is not None:
-        _require_function("--fine-tune", request.fine_tune)
+        require_function(request.fine_tune, "--fine-tune")
     return Data(
         calibration=_file(request.calibration, "--calibration"),
         fine_tune=request.fine_tune,
@@ -203,13 +221,6 @@ def _data(request: OptimizeRequest) -> Data:
 
 def _file(path: Path | None, option: str) -> str | None:
     return None if path is None else str(find_dataset(path, option=option))
-
-
-def _require_function(option: str, path: str) -> None:
-    try:
-        parse_function(path)
-    except ValueError as error:
-        raise MmiedError(f"{option}: {path} {error}") from error
 
 
 def _workloads(model: ChosenModel, request: OptimizeRequest) -> tuple[Workload, ...]:

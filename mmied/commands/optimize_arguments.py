@@ -32,10 +32,8 @@ def add_optimize_command(add_verb: AddVerb) -> None:
         metavar="SAMPLES",
         help="one or several; default: 1 8, or as configured",
     )
-    tried.add_argument("--budget", default="10m", metavar="TIME", help="of the search; default: %(default)s")
-    tried.add_argument(
-        "--minimum-effect", default="10%", metavar="PERCENT", help="the least gain that is worth it; default: 10%%"
-    )
+    tried.add_argument("--budget", metavar="TIME", help="of the search; default: 10m, or as configured")
+    tried.add_argument("--minimum-effect", metavar="PERCENT", help="the least gain that is worth it; default: 10%%")
     tried.add_argument("--resume", action="store_true", help="go on with the search whose report is in --output-dir")
     tried.add_argument("--device", metavar="DEVICE", help="cpu, cuda or cuda:N; default: cpu, or as configured")
     tried.add_argument("--use-cuda", action="store_true", help="the same as --device cuda")

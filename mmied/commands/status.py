@@ -69,8 +69,22 @@ def _lines(status: Status) -> Iterator[str]:
             yield f"{model.name}: {model.state}: {model.why}"
         if model.inspection is not None and model.inspection.why is not None:
             yield f"{model.name}: inspections: {model.inspection.why}"
+        yield from _searches(model)
         if model.drift_ratio:
             yield f"{model.name}: outputs: {model.drift_ratio:.3g} away from those recorded first"
+
+
+def _searches(model: ModelStatus) -> Iterator[str]:
+    found = model.optimization
+    if found is None:
+        return
+    if found.phase is not None:
+        yield f"{model.name}: optimizations: a search is under way: {found.phase}"
+    if found.why is not None:
+        yield f"{model.name}: optimizations: {found.why}"
+    helps = [f"{name} ({ratio:.2f}×)" if ratio is not None else name for name, ratio in found.helps.items()]
+    if helps:
+        yield f"{model.name}: optimizations: would help: {', '.join(helps)}"
 
 
 def _rows(model: ModelStatus, at: float) -> Iterator[tuple[str, ...]]:

@@ -53,6 +53,7 @@ def worker_limits(config: Config, kind: Kind = "profile") -> Limits:
         return replace(
             worker_limits(config),
             timeout_seconds=SLICE_SECONDS + OVERTIME_SECONDS,
+            timeout_key=None,
             memory_bytes=SERVING_PROCESSES * memory if memory is not None else None,
         )
     return Limits(

@@ -17,6 +17,7 @@ class Limits:
     memory_bytes: int | None
     nice: int
     cpus: tuple[int, ...] | None = None
+    timeout_key: str | None = "`budget.run_timeout`"  # what of the configuration set it
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +112,8 @@ def _explain(end: End | None, limits: Limits | None, phase: str) -> tuple[Outcom
     if end.killed_for == "stop":
         return "refused", "paused", f"stopped with the daemon {where}"
     if end.killed_for == "timeout" and limits is not None:
-        message = f"not done after {limits.timeout_seconds:g} s of `budget.run_timeout`, {where}; the worker was killed"
+        of = f" of {limits.timeout_key}" if limits.timeout_key else ""
+        message = f"not done after {limits.timeout_seconds:g} s{of}, {where}; the worker was killed"
         return "timed_out", "timeout", message
     if end.killed_for == "memory" or end.oom_killed:
         used = f"used {end.peak_bytes / 1e9:.1f} GB, more than `budget.worker_memory` allows"

@@ -240,6 +240,8 @@ class Planner:
 
     def _may_force(self, task: _Task, config: Config) -> bool:
         after = config.admission.force_after
+        if task.kind == "optimize":
+            return False  # nobody needs it at once, and it takes many minutes
         return after is not None and task.attempts.turned_away >= after
 
     def _against(self, task: _Task, moment: Moment) -> Refusal | None:

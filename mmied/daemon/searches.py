@@ -34,8 +34,8 @@ def is_open(attempts: Attempts, optimize: Optimize, now: float) -> bool:
     last = attempts.last_run
     if last is None or last.searched is None or last.searched.finished:
         return False
-    if last.outcome != "succeeded" and not last.orphaned:
-        return False  # whatever it was, it waits for the next time
+    if last.outcome not in ("succeeded", "refused") and not last.orphaned:
+        return False  # whatever it was, it waits for the next time; refused: stopped with the daemon
     found = last.searched
     until = found.began_at + GIVE_UP_RATIO * optimize.budget_seconds
     return found.began_at <= now < until and found.spent_seconds + LEAST_SECONDS <= optimize.budget_seconds

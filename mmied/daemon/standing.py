@@ -59,7 +59,9 @@ def advance(standing: Standing, run: Run) -> Standing:
     if run.kind == "inspect":
         return replace(standing, inspections=_count(standing.inspections, bare))
     if run.kind == "optimize":
-        return replace(standing, searches=_count(standing.searches, bare))
+        searches = _count(standing.searches, bare)
+        # A part that was stopped with the daemon is where the search goes on.
+        return replace(standing, searches=searches if run.searched is None else replace(searches, last_run=bare))
     if run.kind != "profile":
         return standing
     if run.outcome == "refused":

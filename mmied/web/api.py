@@ -33,7 +33,7 @@ def history(site: Site, request: Request) -> Response:
 
 
 def runs(site: Site, request: Request) -> Response:
-    """Return a list of Run, newest first and without samples, of one `model` and `kind` (profile, inspect) or of all.
+    """Return a list of Run, newest first and without samples: of one `model`, of one `kind` of job, or all.
 
     Raises HTTPException 400 for a `limit` that is no number from 1 to MOST_RUNS, 404 for an unknown model.
     """

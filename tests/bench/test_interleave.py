@@ -12,8 +12,9 @@ from mmied.bench import interleave as module
 from mmied.bench import timing
 from mmied.bench.contention import WaitMeter
 from mmied.bench.interleave import MINIMUM_ROUNDS, Interleaved, interleave
+from mmied.bench.recording import Timed
 from mmied.bench.rounds import order_of_round
-from mmied.bench.timing import CpuTimer, Timed
+from mmied.bench.timing import CpuTimer
 from mmied.stats import paired_ratio
 
 

@@ -1,7 +1,6 @@
 """ModelProfiler answers what it is asked of a model, leaves the model as it was, and says what is wrong otherwise."""
 
 import copy
-import gc
 import json
 import os
 from collections.abc import Iterator
@@ -11,12 +10,12 @@ from typing import Any
 import numpy
 import pytest
 import torch
+from brief import briefly
 from library_models import Answering, Classifier, Narrow, Normalized, OneMapping, Remembering, TwoInputs
 from torch import nn
 
 from mmied import MmiedError, ModelProfiler, load_baseline
 from mmied.bench.calling import as_call
-from mmied.bench.profilers import latency, memory
 from mmied.bench.session import Session
 from mmied.inspection import Usage
 from mmied.records import Workload
@@ -28,15 +27,8 @@ SHORT: dict[str, Any] = {"num_runs": 8, "warmup_runs": 1}
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Spare what these tests do not look at; OpenMP threads that spin beside a busy neighbour would make them wait."""
-    monkeypatch.setattr(memory, "LIMIT_SECONDS", 0.01)
-    monkeypatch.setattr(latency, "REFERENCE_ROUNDS", 1)
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    gc.freeze()  # what all the imports left is not looked through again in each collection
-    yield
-    gc.unfreeze()
-    torch.set_num_threads(threads)
+    with briefly(monkeypatch):
+        yield
 
 
 def profiler(model: Any = None, **options: Any) -> ModelProfiler:

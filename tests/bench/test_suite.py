@@ -1,6 +1,5 @@
 """A suite measures models side by side, each on its own inputs, and compares them with their calls in turn."""
 
-import gc
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,28 +8,18 @@ from typing import Any
 import numpy
 import pytest
 import torch
+from brief import briefly_in_turn
 from library_models import Narrow
 from torch import nn
 
 from mmied import MmiedError, ModelBenchmark, ModelBenchmarkSuite, ModelProfiler
-from mmied.bench import interleave
-from mmied.bench.profilers import latency, memory
 from mmied.reports.documents import read_comparison
 
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Spare what these tests do not look at; OpenMP threads that spin beside a busy neighbour would make them wait."""
-    monkeypatch.setattr(memory, "LIMIT_SECONDS", 0.01)
-    monkeypatch.setattr(latency, "REFERENCE_ROUNDS", 1)
-    monkeypatch.setattr(latency, "MINIMUM_SECONDS", 0.05)
-    monkeypatch.setattr(interleave, "MINIMUM_ROUNDS", 6)
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    gc.freeze()  # what all the imports left is not looked through again in each collection
-    yield
-    gc.unfreeze()
-    torch.set_num_threads(threads)
+    with briefly_in_turn(monkeypatch):
+        yield
 
 
 def rows(batch_size: int) -> torch.Tensor:
@@ -102,6 +91,31 @@ def test_a_model_that_fails_takes_no_other_with_it() -> None:
     assert "five samples are too many" in benchmark.generate_report()
     with pytest.raises(MmiedError, match="five samples"):
         suite({"bad": Narrow()}, input_generator=rows, batch_sizes=[8]).run()
+
+
+class Counting(nn.Module):
+    """Counts its calls, and bears none once `rival` had some."""
+
+    def __init__(self, rival: "Counting | None" = None) -> None:
+        super().__init__()
+        self.calls = 0
+        self.rivals = [rival] if rival is not None else []  # in a list, a module is no submodule
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        self.calls += 1
+        if any(rival.calls for rival in self.rivals):
+            raise RuntimeError("not after that one")
+        return x
+
+
+def test_a_model_that_gives_up_when_it_is_called_in_turn_leaves_the_others_their_ratios() -> None:
+    other = Counting()
+    benchmark = suite({"good": narrow(), "jealous": Counting(rival=other), "other": other}, input_generator=rows)
+    assert list(benchmark.run()) == ["good", "jealous", "other"]
+    other.calls = 0
+    comparison = benchmark.compare_optimizations(num_runs=10, limit_seconds=5.0)
+    assert benchmark.failures == {"jealous": "batch size 2: RuntimeError: not after that one"}
+    assert [ratio.variant for ratio in comparison.ratios] == ["other"]
 
 
 class Sparse(ModelBenchmarkSuite):

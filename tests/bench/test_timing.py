@@ -9,7 +9,8 @@ import pytest
 from mmied.bench import timing
 from mmied.bench.contention import WaitMeter
 from mmied.bench.profilers import latency
-from mmied.bench.timing import CpuTimer, Timed, warm_up
+from mmied.bench.recording import Timed
+from mmied.bench.timing import CpuTimer, warm_up
 
 
 class FakeTimer:

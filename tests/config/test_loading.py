@@ -8,7 +8,7 @@ import pydantic
 import pytest
 
 from mmied.codec import from_json, to_json
-from mmied.config import Config, Cron, Every, Unit, load_config
+from mmied.config import Config, Cron, Every, Optimize, Unit, load_config
 from mmied.config.schema import ConfigKeys
 from mmied.records import InputSpec, ModelSpec, Source, Workload
 
@@ -250,3 +250,43 @@ def test_the_files_of_inspections_have_limits(tmp_path):
     config = load(tmp_path, "artifacts: {retention: 2d, max_size: 100MB}")
 
     assert (config.artifacts.retention_seconds, config.artifacts.max_size_bytes) == (172_800.0, 100_000_000)
+
+
+def optimized(folder, whole: str, own: str = "", source: str = "{torchscript: m.pt}"):
+    return load(folder, f"optimize: {whole}\n" + with_model(own, source=source)).models[0].optimize
+
+
+def test_nothing_is_searched_unless_a_schedule_says_when(tmp_path):
+    assert optimized(tmp_path, "{}") is None
+    assert optimized(tmp_path, "{budget: 10m, candidates: [compile]}") is None
+    assert optimized(tmp_path, "{schedule: off}") is None
+    assert optimized(tmp_path, "{schedule: 0 3 * * *}") == Optimize(schedule=Cron("0 3 * * *"))
+    assert optimized(tmp_path, "{schedule: 0 3 * * *}", source="{package: m.pt2}") is None, (
+        "nothing can be changed in it"
+    )
+
+
+def test_a_model_may_be_searched_otherwise_than_the_rest_and_by_its_own_data(tmp_path):
+    own = """\
+  optimize:
+    budget: 1h
+    candidates: [compile, "shop.tricks:faster"]
+    calibration: samples.npz
+    fine_tune: shop.training:tune
+    evaluation: {data: labelled.npz, metric: accuracy, max_drop: 0.01}
+"""
+    assert optimized(tmp_path, "{schedule: 0 3 * * *, minimum_effect: 20%}", own) == Optimize(
+        schedule=Cron("0 3 * * *"),
+        budget_seconds=3600.0,
+        candidates=("compile", "shop.tricks:faster"),
+        minimum_effect_ratio=0.2,
+        calibration=str(tmp_path / "samples.npz"),
+        fine_tune="shop.training:tune",
+        evaluation=str(tmp_path / "labelled.npz"),
+        metric="accuracy",
+        max_drop=0.01,
+    )
+    assert optimized(tmp_path, "{schedule: 0 3 * * *}", "  optimize: {schedule: never}\n") is None
+    assert optimized(tmp_path, "{}", "  optimize: {schedule: 12h, minimum_effect: 0.05}\n") == Optimize(
+        schedule=Every(43_200.0), minimum_effect_ratio=0.05
+    )

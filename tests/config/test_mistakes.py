@@ -241,3 +241,39 @@ def test_two_hundred_models_are_taken_and_no_more(tmp_path):
     assert mistakes_of(tmp_path, "models:\n" + "".join(map(model.format, range(201)))) == [
         "mmied.yaml:1: models: has 201 models, more than the 200 that are taken."
     ]
+
+
+@pytest.mark.parametrize(
+    ("whole", "own", "mistake"),
+    [
+        (
+            "{candidates: [compil]}",
+            "",
+            'optimize.candidates: [compil] has "compil", which is no candidate. Did you mean',
+        ),
+        ("{candidates: []}", "", "optimize.candidates: [] is not a list of different candidates."),
+        ("{budget: 0}", "", "optimize.budget: 0 is not above zero"),
+        ("{budget: 5s}", "", 'optimize.budget: "5s" is shorter than 10s, the least that is taken.'),
+        ("{minimum_effect: 0%}", "", 'optimize.minimum_effect: "0%" is not a ratio above 0. Try "10%" or 0.1.'),
+        ("{schedule: nightly}", "", 'optimize.schedule: "nightly" is not an interval, a cron expression or "never".'),
+        ("{schedule: 45m}", "", "optimize.schedule: has searches of 30m every 45m: more than half of the time."),
+        ("{schedule: 2h}", "{budget: 90m}", "models.m.optimize.budget: has searches of 90m every 2h"),
+        ("{calibration: a.npz}", "", "optimize.calibration: is not known here."),
+        ("{}", "{calibration: a.csv}", 'optimize.calibration: "a.csv" is not a .npz or .safetensors file.'),
+        ("{}", "{evaluation: {metric: mse}}", "optimize.evaluation.data: is missing. Try data: /srv/samples"),
+        ("{}", "{evaluation: {data: a.npz, metric: f1}}", 'optimize.evaluation.metric: "f1" is not a metric.'),
+        ("{}", "{fine_tune: tune}", 'optimize.fine_tune: "tune" is not the import path of a function.'),
+    ],
+)
+def test_a_mistake_in_how_to_search_is_told(tmp_path, whole, own, mistake):
+    text = f"optimize: {whole}\n" + with_model(f"  optimize: {own}\n" if own else "")
+
+    (told,) = mistakes_of(tmp_path, text)
+    assert mistake in told.replace("1.5h", "90m")
+
+
+def test_a_search_of_a_compiled_package_is_a_mistake_where_it_was_asked_for(tmp_path):
+    text = with_model("  optimize: {schedule: 0 3 * * *}\n", source="{package: m.pt2}")
+
+    (told,) = mistakes_of(tmp_path, text)
+    assert "models.m.optimize: has nothing to try on a compiled package" in told

@@ -24,6 +24,10 @@ def defaults(folder: Path) -> Config:
     return dataclasses.replace(load(folder, "{}"), digest="")
 
 
+def sections(of: type[Section]) -> list[type[Section]]:
+    return [each for section in of.__subclasses__() for each in (section, *sections(section))]
+
+
 def keys_of(
     section: type[Section], prefix: str = "", above: tuple[type[Section], ...] = ()
 ) -> dict[str, type[Section]]:
@@ -33,7 +37,7 @@ def keys_of(
         name = f"{prefix}{field.alias or attribute}"
         found[name] = section
         inner = re.findall(r"mmied\.config\.schema\.(\w+)", str(field.annotation))
-        for nested in Section.__subclasses__():
+        for nested in sections(Section):
             if nested.__name__ in inner and nested not in (section, *above):
                 many = "[]" if "tuple[" in str(field.annotation) else ""
                 found |= keys_of(nested, f"{name}{many}.", (*above, section))

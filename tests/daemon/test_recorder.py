@@ -1,17 +1,19 @@
 """No run is lost to a history that cannot be written for a while, and none is recorded twice."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from builders import B1, NOW, make_iterations, make_result, make_run, refused
+from optimizations import searched, trial, verdict
 
 from mmied.codec import from_json
 from mmied.daemon.recorder import RETRY_SECONDS, Recorder
 from mmied.errors import HistoryError
 from mmied.history.store import Store
+from mmied.optimization import StandingVerdict
 from mmied.records import Environment, Event, Run
 from mmied.stats import summarize
 
@@ -21,10 +23,10 @@ class Fickle(Store):
 
     failing = False
 
-    def record(self, run: Run) -> None:
+    def record(self, run: Run, found: Sequence[StandingVerdict] = ()) -> None:
         if self.failing:
             raise HistoryError("the disk is full")
-        super().record(run)
+        super().record(run, found)
 
     def record_event(self, event: Event) -> None:
         if self.failing:
@@ -88,6 +90,18 @@ def test_runs_wait_for_a_history_that_fails_and_are_written_in_order_when_it_rec
     assert told == runs
     assert recorder.waiting == 0
     assert not folder.exists()
+
+
+def test_verdicts_wait_with_the_search_that_found_them(store: Fickle) -> None:
+    found = verdict(trial("compile"))
+    store.failing = True
+    recorder = Recorder(store)
+    recorder.add(searched(), None, 0.0, (found,))
+    assert store.trials("ranker") == ()
+
+    store.failing = False
+    recorder.flush(RETRY_SECONDS)
+    assert store.trials("ranker") == (found,)
 
 
 def test_a_history_that_fails_is_not_tried_at_every_tick(store: Fickle, caplog: pytest.LogCaptureFixture) -> None:

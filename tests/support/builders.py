@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from mmied.config import Admission, Budget, Config, Every, Hardware, History, Http, Model, Unit
+from mmied.config import Admission, Budget, Config, Every, Hardware, History, Http, Model, Optimize, Unit
 from mmied.daemon.funds import Funds
 from mmied.daemon.standing import Standing, advance
 from mmied.daemon.tally import Tally
@@ -36,7 +36,7 @@ PACED = Workload(scenario="b8-gap100ms", batch_size=8, gap_seconds=0.1)
 
 def make_model(name: str = "ranker", **changes: Any) -> Model:
     """A TorchScript model with the scenarios b1 and b8; keys of its spec may be given beside its own."""
-    own = {key: changes.pop(key) for key in ("workloads", "unit", "schedule", "inspect") if key in changes}
+    own = {key: changes.pop(key) for key in ("workloads", "unit", "schedule", "inspect", "optimize") if key in changes}
     spec = ModelSpec(
         **{"name": name, "source": Source(kind="torchscript", path=f"/models/{name}.pt"), "inputs": ()} | changes
     )
@@ -215,7 +215,10 @@ def make_view(config: Config, runs: Iterable[Run] = (), **changes: Any) -> View:
     inspection = Plan(next_run_at=NOW + 9000, interval_seconds=21_600.0)
     plans = {
         model.name: Plan(
-            next_run_at=NOW + 600, interval_seconds=900.0, inspection=inspection if model.inspect is not None else None
+            next_run_at=NOW + 600,
+            interval_seconds=900.0,
+            inspection=inspection if model.inspect is not None else None,
+            search=Plan(next_run_at=NOW + 9000, interval_seconds=86_400.0) if model.optimize is not None else None,
         )
         for model in config.models
     }
@@ -247,7 +250,12 @@ def make_view(config: Config, runs: Iterable[Run] = (), **changes: Any) -> View:
 def cuda_view() -> View:
     """A view in which nothing is missing: a GPU model with figures that CUDA alone has, and a CPU model."""
     config = make_config(
-        make_model("ranker", unit=Unit(name="tokens", per_sample=64.0), inspect=Every(21_600.0)),
+        make_model(
+            "ranker",
+            unit=Unit(name="tokens", per_sample=64.0),
+            inspect=Every(21_600.0),
+            optimize=Optimize(schedule=Every(86_400.0)),
+        ),
         make_model("vision", device="cuda:0", workloads=(B8,)),
     )
     device = Memory(
@@ -261,10 +269,13 @@ def cuda_view() -> View:
     on_gpu = make_result(B8, median=0.004, captured_seconds=0.003, energy_joules=120.0)
     on_gpu = replace(on_gpu, memory=(*on_gpu.memory, device))
     from inspections import inspected  # which are made of what is above
+    from optimizations import labelled, searched, trial, verdict
 
     runs = (
         make_run(1000, "ranker", drift_ratio=0.0),
         inspected(1000),
+        searched(1000),
         make_run(1000, "vision", run_id="run-gpu", device="cuda:0", gpu_seconds=4.0, results=(on_gpu,)),
     )
-    return make_view(config, runs, gpu=Funds(rate=0.01, tokens_seconds=9.0, demand_ratio=0.2))
+    verdicts = {"ranker": (verdict(labelled(trial("compile"))),)}
+    return make_view(config, runs, verdicts=verdicts, gpu=Funds(rate=0.01, tokens_seconds=9.0, demand_ratio=0.2))

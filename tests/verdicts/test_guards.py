@@ -71,3 +71,17 @@ def test_accuracy_may_not_be_worse_beyond_doubt(change: tuple[float, float, floa
 def test_of_an_error_the_rise_is_the_drop() -> None:
     assert not guard_accuracy((0.02, 0.01, 0.03), higher_is_better=False).met
     assert guard_accuracy((-0.02, -0.03, -0.01), higher_is_better=False).met
+
+
+def test_too_few_samples_to_rule_a_drop_out_are_doubt_and_no_drop() -> None:
+    doubtful = guard_accuracy((0.0, -0.04, 0.04))
+    certain = guard_accuracy((-0.06, -0.08, -0.04))
+    assert (doubtful.met, doubtful.sure) == (False, False)
+    assert "too few labelled samples" in doubtful.shown
+    assert (certain.met, certain.sure) == (False, True)
+
+
+def test_an_exact_candidate_that_changed_no_prediction_needs_no_large_test_set() -> None:
+    assert guard_accuracy((0.0, -0.04, 0.04), exactness="exact", predictions_changed=0).met
+    assert not guard_accuracy((0.0, -0.04, 0.04), exactness="int8", predictions_changed=0).met
+    assert not guard_accuracy((0.0, -0.04, 0.04), exactness="exact", predictions_changed=2).met

@@ -133,3 +133,11 @@ def test_a_worthwhile_gain_is_found_on_a_noisy_host() -> None:
     verdicts = [trial(1.25, draw)[0] for _ in range(60)]
 
     assert verdicts.count("helps") >= 57
+
+
+def test_a_gain_with_a_guard_in_doubt_cannot_be_told() -> None:
+    doubt = Guard(name="accuracy", met=False, sure=False, shown="too few labelled samples")
+    assert judge([ratio(1.4, 1.6)], [MET, doubt])[0] == "cannot_tell"
+    assert "too few labelled samples" in judge([ratio(1.4, 1.6)], [MET, doubt])[1]
+    assert judge([ratio(0.9, 1.05)], [MET, doubt])[0] == "does_not_help"
+    assert judge([ratio(1.4, 1.6)], [BROKEN, doubt])[0] == "does_not_help"

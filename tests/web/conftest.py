@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from looks import FINDINGS, keep_look
+from optimizations import labelled, searched, trial, verdict
 from prometheus_client import CollectorRegistry, Counter, generate_latest
 from prometheus_client.openmetrics.exposition import generate_latest as openmetrics_of
 from starlette.testclient import TestClient
@@ -17,7 +18,6 @@ from mmied.errors import HistoryError
 from mmied.history.artifacts import Artifacts
 from mmied.optimization import StandingVerdict
 from mmied.records import (
-    OptimizationStatus,
     CollectorState,
     Cost,
     Environment,
@@ -29,6 +29,7 @@ from mmied.records import (
     LatencySummary,
     Memory,
     ModelStatus,
+    OptimizationStatus,
     Run,
     ScenarioStatus,
     Status,
@@ -545,7 +546,9 @@ def candidates(daemon: SimpleNamespace) -> tuple[StandingVerdict, ...]:
         verdict(trial("threads_1", "does_not_help", 0.61, at=NOW - HOUR, setting=True)),
         verdict(trial("channels_last", "cannot_tell", 1.1, at=NOW - 2 * DAY, fit=False)),
         verdict(
-            trial("int8", "does_not_help", None, at=NOW - HOUR, outcome="crashed", why="died of SIGSEGV", log_tail="boom")
+            trial(
+                "int8", "does_not_help", None, at=NOW - HOUR, outcome="crashed", why="died of SIGSEGV", log_tail="boom"
+            )
         ),
         verdict(trial("openvino", "not_tried", None, at=NOW - HOUR, why="needs the package openvino")),
         verdict(trial("onnxruntime", speedup=1.8, at=NOW - 40 * DAY), **long_ago),

@@ -176,12 +176,38 @@ def test_one_can_walk_through_inspections_to_their_difference(
     context.close()
 
 
+@pytest.mark.parametrize("width", [1280, 390])
+def test_one_can_walk_from_the_overview_to_what_helps_and_its_recipe(
+    chromium: Any, address: str, candidates: object, width: int
+) -> None:
+    context = chromium.new_context(viewport={"width": width, "height": 900})
+    watched = Watched(context)
+    page = watched.page
+
+    page.goto(address)
+    page.get_by_role("link", name="2.34× with bfloat16").click()
+    page.wait_for_url("**/optimizations/ranker")
+    watched.check()
+    assert page.locator(".plot").count() == 3
+    page.get_by_role("link", name="int8").click()
+    page.locator("#candidate-5 summary").click()
+    playwright.expect(page.locator("#candidate-5")).to_contain_text("died of SIGSEGV")
+    playwright.expect(page.locator("#candidate-1 pre")).to_contain_text("--apply bfloat16")
+    page.get_by_text("candidates, and why").click()
+    playwright.expect(page.get_by_text("needs the package openvino")).to_be_visible()
+
+    assert watched.troubles == []
+    assert watched.hosts == {"127.0.0.1"}
+    context.close()
+
+
 def test_an_inspection_is_sorted_searched_and_printed(chromium: Any, address: str, looks: list[Run]) -> None:
     context = chromium.new_context(color_scheme="dark")
     watched = Watched(context)
     page = watched.page
     page.goto(f"{address}/inspections/look-3")
-    page.locator(".plot .js-line").first.scroll_into_view_if_needed()
+    page.locator("#memory .plot").scroll_into_view_if_needed()  # and is drawn
+    page.locator("#memory .js-line").first.wait_for()
     operators = page.locator("#operator-rows tbody tr:visible th")
 
     page.locator("#operator-rows").get_by_role("button", name="Own time").click()
@@ -194,7 +220,7 @@ def test_an_inspection_is_sorted_searched_and_printed(chromium: Any, address: st
 
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
     page.emulate_media(media="print")
-    stroke = "getComputedStyle(document.querySelector('.plot .js-line')).stroke"
+    stroke = "getComputedStyle(document.querySelector('#memory .js-line')).stroke"
     assert page.evaluate(stroke) == "rgb(109, 79, 194)"  # at once: the browser does not wait
     playwright.expect(page.locator("header.top")).to_be_hidden()
 

@@ -71,7 +71,11 @@ def to_onnx(exported: FlatProgram) -> bytes:
                 opset_version=OPSET,
             )
     except Exception as error:
-        raise ModelError(f"torch.onnx.export: {type(error).__name__}: {str(error).strip()[:300]}") from error
+        cause: BaseException = error  # whose text is advice in colours; what it stumbled over is at the root
+        while cause.__cause__ is not None:
+            cause = cause.__cause__
+        lines = [line.strip() for line in str(cause).splitlines() if line.strip()] or [""]
+        raise ModelError(f"torch.onnx.export: {type(cause).__name__}: {lines[0][:300]}") from error
     finally:
         logger.setLevel(level)
     proto = program.model_proto

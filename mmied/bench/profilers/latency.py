@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mmied.bench.timing import Call, Recorder, Timer, WarmUp, warm_up, warm_up_exactly
+from mmied.bench.recording import Recorder
+from mmied.bench.timing import Call, Timer, WarmUp, warm_up, warm_up_exactly
 from mmied.catalog import QUANTILES
 from mmied.records import Iterations
 from mmied.stats import is_contended, required_samples

@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from mmied.bench.profilers import latency
-from mmied.bench.timing import Call, CpuTimer, Recorder, Timed
+from mmied.bench.recording import Recorder, Timed
+from mmied.bench.timing import Call, CpuTimer
 from mmied.records import LatencySummary
 from mmied.stats import summarize
 

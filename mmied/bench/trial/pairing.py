@@ -11,12 +11,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from statistics import median
 
+from mmied.bench.recording import Recorder
 from mmied.bench.rounds import order_of_round
 from mmied.bench.speedups import ratio_of
 from mmied.bench.trial.process import Server
 from mmied.bench.trial.protocol import Command, Reply
 from mmied.profiles import PairedRatio
-from mmied.records import Iterations
 from mmied.stats import MINIMUM_PAIRS, latency_samples
 
 BLOCK_SECONDS = 0.05  # long against waking a process up
@@ -34,32 +34,21 @@ class _Stream:
     server: Server
     calls: int
     block_seconds: float
+    seen: Recorder
     blocks: list[float] = field(default_factory=list)
-    wall: list[float] = field(default_factory=list)
-    wait: list[float] = field(default_factory=list)
-    total: list[float] = field(default_factory=list)
-    device: list[float] = field(default_factory=list)
-    disturbed: list[int] = field(default_factory=list)
 
-    def add(self, reply: Reply, several_threads: bool) -> None:
-        first = len(self.wall)
-        self.wall += reply.wall_seconds
-        self.wait += reply.wait_seconds
-        self.total += reply.wait_total_seconds
-        self.device += reply.device_seconds
-        if reply.disturbed:
-            self.disturbed += range(first, len(self.wall))
-        block = _iterations(reply, several_threads)
-        self.blocks.append(median(latency_samples(block)[0]))
-
-    def iterations(self, several_threads: bool) -> Iterations:
-        return Iterations(
-            wall_seconds=tuple(self.wall),
-            wait_seconds=tuple(self.wait),
-            wait_total_seconds=tuple(self.total) if several_threads else None,
-            disturbed=tuple(self.disturbed),
-            device_seconds=tuple(self.device) or None,
+    def add(self, reply: Reply) -> None:
+        block = Recorder(
+            self.seen.several_threads,
+            wall=list(reply.wall_seconds),
+            wait=list(reply.wait_seconds),
+            total=list(reply.wait_total_seconds),
+            device=list(reply.device_seconds),
         )
+        if reply.disturbed:
+            block.mark_disturbed(0)
+        self.seen.add_all(block)
+        self.blocks.append(median(latency_samples(block.iterations())[0]))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +81,7 @@ def pair(
     limit. Raises ServerLost.
     """
     streams = [
-        _Stream(server, calls, calls * seconds)
+        _Stream(server, calls, calls * seconds, Recorder(several_threads))
         for server, seconds in zip(servers, call_seconds, strict=True)
         for calls in [min(MOST_CALLS, max(1, math.ceil(BLOCK_SECONDS / max(seconds, 1e-9))))]
     ]
@@ -103,13 +92,13 @@ def pair(
         for stream in order_of_round(streams, rounds):
             command = Command(do="block", batch_size=batch_size, calls=stream.calls)
             patience = ANSWER_SECONDS + 20 * stream.block_seconds
-            stream.add(stream.server.ask(command, timeout_seconds=patience), several_threads)
+            stream.add(stream.server.ask(command, timeout_seconds=patience))
         rounds += 1
         if rounds % LOOK_EVERY == 0 and rounds >= MINIMUM_PAIRS:
             done = settled(_ratio(streams, name, batch_size, look_confidence))
     return Paired(
         ratio=_ratio(streams, name, batch_size, 0.95),
-        fit=all(latency_samples(stream.iterations(several_threads))[2] for stream in streams[:2]),
+        fit=all(latency_samples(stream.seen.iterations())[2] for stream in streams[:2]),
         settled=done,
         seconds=time.monotonic() - began,
         baseline_seconds=median(streams[0].blocks),
@@ -120,13 +109,3 @@ def pair(
 def _ratio(streams: list[_Stream], name: str, batch_size: int, confidence: float) -> PairedRatio:
     baseline, candidate, control = (stream.blocks for stream in streams)
     return ratio_of(name, batch_size, baseline=baseline, blocks=candidate, control=control, confidence=confidence)
-
-
-def _iterations(reply: Reply, several_threads: bool) -> Iterations:
-    return Iterations(
-        wall_seconds=reply.wall_seconds,
-        wait_seconds=reply.wait_seconds,
-        wait_total_seconds=reply.wait_total_seconds if several_threads else None,
-        disturbed=tuple(range(len(reply.wall_seconds))) if reply.disturbed else (),
-        device_seconds=reply.device_seconds or None,
-    )

@@ -41,7 +41,7 @@ class Server:
         reading, writing = os.pipe()
         with (folder / LOG_FILE).open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "mmied.bench.trial.server", str(folder), str(writing)],
+                [sys.executable, "-m", "mmied.bench.trial.server", str(folder), str(writing), str(os.getpid())],
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,

@@ -79,6 +79,7 @@ class Reply:
     threads: int | None = None
     setting: bool = False  # the deployed model itself is called: there is nothing to save
     environment: Environment | None = None  # of the deployed model's process
+    modules: Mapping[str, int] = field(default_factory=dict)  # of the deployed model, by class
     # of block: one entry a call
     wall_seconds: tuple[float, ...] = ()
     wait_seconds: tuple[float, ...] = ()

@@ -71,20 +71,21 @@ def search(
     minimum_effect_ratio: float,
     trial_seconds: float = TRIAL_SECONDS,
     reached: Callable[[str], None] = lambda name: None,
-    opened: Callable[[Baseline], None] = lambda baseline: None,
+    opened: Callable[[Baseline, Sequence[Candidate]], Sequence[Candidate]] = lambda baseline, order: order,
 ) -> Iterator[Trial]:
     """Yield the trials of `order` as they end, as many as `budget_seconds` bears.
 
     Each gets an equal share of what is left, and at most `trial_seconds`; what is settled early leaves its share to
-    the others. `reached` is told each candidate before it is tried, `opened` the deployed model before all of them.
-    Raises ServerLost when the deployed model itself cannot be served, and OSError.
+    the others. `reached` is told each candidate before it is tried; `opened` is told the deployed model before all of
+    them, and gives the order that is kept to. Raises ServerLost when the deployed model itself cannot be served, and
+    OSError.
     """
     began = time.monotonic()
     if not order or budget_seconds < SHORTEST_TRIAL_SECONDS:
         return
     baseline = open_baseline(job, folder, environ)
     try:
-        opened(baseline)
+        order = opened(baseline, order)
         for position, candidate in enumerate(order):
             left = budget_seconds - (time.monotonic() - began)
             if left < SHORTEST_TRIAL_SECONDS:

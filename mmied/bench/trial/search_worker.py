@@ -11,12 +11,14 @@ import shutil
 import socket
 import sys
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from mmied import __version__
 from mmied.bench import worker
 from mmied.bench.orders import take_order
+from mmied.bench.steps import Steps
 from mmied.bench.trial.host import read_host
 from mmied.bench.trial.order import SEARCH_FILE, Data, SearchOrder
 from mmied.bench.trial.process import ServerLost
@@ -26,8 +28,9 @@ from mmied.bench.trial.search import TRIAL_SECONDS, Plan, plan, search
 from mmied.bench.trial.trial import Baseline
 from mmied.codec import to_json
 from mmied.errors import ModelError
-from mmied.optimization import Search, Trial
+from mmied.optimization import Candidate, Search, Trial
 from mmied.records import InputSpec, Job, ModelSpec
+from mmied.verdicts.promise import UNKNOWN, ModelFacts, promise
 
 WAIT_POLICY = "OMP_WAIT_POLICY"
 ADVICE = "Give recorded samples, and labelled ones to measure accuracy on."
@@ -50,16 +53,14 @@ def optimize(job: Job, folder: Path, report: worker.Report) -> None:
     )
     kept = _Kept(_begun(job, order, planned), folder, order)
     kept.write()
-    names = [candidate.name for candidate in planned.order]
+    steps = Steps(report, 1 + len(planned.order))
 
-    def reached(name: str) -> None:
-        report.update(phase=f"{names.index(name)}/{len(names)} {name}")
-
-    def opened(baseline: Baseline) -> None:
+    def opened(baseline: Baseline, candidates: Sequence[Candidate]) -> Sequence[Candidate]:
         kept.serve(baseline, order)
         report.update(revision=baseline.opened.revision, load_seconds=baseline.opened.load_seconds)
+        return by_promise(candidates, baseline, order.promise)
 
-    report.update(phase=f"0/{len(names)} the deployed model")
+    steps.reached("the deployed model")
     try:
         for trial in search(
             planned.order,
@@ -69,7 +70,7 @@ def optimize(job: Job, folder: Path, report: worker.Report) -> None:
             budget_seconds=order.budget_seconds,
             minimum_effect_ratio=order.minimum_effect_ratio,
             trial_seconds=order.trial_seconds or TRIAL_SECONDS,
-            reached=reached,
+            reached=steps.reached,
             opened=opened,
         ):
             kept.add(trial)
@@ -85,6 +86,15 @@ def optimize(job: Job, folder: Path, report: worker.Report) -> None:
         kept.note(f"The deployed model's process was lost, and the search ended there: {lost}")
     (folder / SEARCH_FILE).write_text(to_json(kept.search))
     report.finish(outcome="succeeded")
+
+
+def by_promise(candidates: Sequence[Candidate], baseline: Baseline, seen: Mapping[str, float]) -> tuple[Candidate, ...]:
+    """Return the most promising first, by the kind of model that was opened and by what was `seen` on it before."""
+    facts = ModelFacts(
+        modules=baseline.opened.modules, batch_sizes=baseline.batch_sizes, device=baseline.job.model.device
+    )
+    expected = promise(facts) | dict(seen)
+    return tuple(sorted(candidates, key=lambda each: -expected.get(each.name, UNKNOWN)))
 
 
 def serve_job(job: Job, data: Data, wait_policy: str | None) -> ServeJob:

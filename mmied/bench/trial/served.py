@@ -3,7 +3,8 @@
 import gc
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +22,8 @@ from mmied.bench.importing import import_callable
 from mmied.bench.models import OpenedModel, open_model, require_device
 from mmied.bench.optimize.recipe import recipe_of
 from mmied.bench.profilers.memory import high_water_mark, resident_bytes
-from mmied.bench.timing import Recorder, Timer, timer_on, warm_up
+from mmied.bench.recording import Recorder
+from mmied.bench.timing import Timer, timer_on, warm_up
 from mmied.bench.trial import evaluation
 from mmied.bench.trial.agreement import compare_outputs
 from mmied.bench.trial.context import Applied, Context
@@ -106,6 +108,7 @@ class Served:
             threads=torch.get_num_threads(),
             setting=applied.call is model.call,
             environment=None if self._job.candidate else read_environment(spec, model.revision),
+            modules={} if self._job.candidate else _modules_of(model.call),
         )
         return self._first_calls(reply)
 
@@ -311,6 +314,12 @@ def _joined(tensors: list[torch.Tensor], batch_size: int) -> torch.Tensor:
     """Return the batches' tensors in one; such as have no row a sample stand side by side."""
     per_sample = all(tensor.dim() and tensor.shape[0] == batch_size for tensor in tensors)
     return torch.cat(tensors) if per_sample else torch.stack(tensors)
+
+
+def _modules_of(call: Any) -> Mapping[str, int]:
+    """Count a model's modules by class; those of TorchScript by the class that they were made from."""
+    modules = call.modules() if isinstance(call, torch.nn.Module) else ()
+    return Counter(getattr(module, "original_name", type(module).__name__) for module in modules)
 
 
 def _compiled_graphs() -> int:

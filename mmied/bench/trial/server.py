@@ -1,4 +1,4 @@
-"""Serve one way of running a model to a trial: `python -m mmied.bench.trial.server FOLDER REPLY_DESCRIPTOR`.
+"""Serve one way of running a model to a trial: `python -m mmied.bench.trial.server FOLDER REPLY_DESCRIPTOR PARENT`.
 
 FOLDER holds serve.json; commands come as lines on stdin, replies go to the descriptor, and what libraries print to
 the log. The process ends with its stdin. Whatever a candidate does to the process (settings, threads, memory, a
@@ -16,9 +16,11 @@ from mmied.bench.worker import die_with_parent
 from mmied.codec import from_json, to_json
 
 
-def main(folder: Path, reply_descriptor: int) -> int:
+def main(folder: Path, reply_descriptor: int, parent: int) -> int:
     """Answer commands until there are no more."""
     die_with_parent()
+    if os.getppid() != parent:
+        return 1  # it died while this process started, too early for the kernel to tell
     job = from_json(ServeJob, (folder / JOB_FILE).read_bytes())
     with os.fdopen(reply_descriptor, "w", buffering=1) as replies:
         served = None
@@ -39,4 +41,4 @@ def main(folder: Path, reply_descriptor: int) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1]), int(sys.argv[2])))
+    sys.exit(main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])))

@@ -1,0 +1,239 @@
+"""`mmied optimize` tells what helps a model and what it costs, and writes what is chosen, beside and never over it."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import pytest
+import searchable
+from daemon_process import SUPPORT, mmied
+from searches import make_search, make_trial
+
+from mmied.cli import main
+from mmied.codec import from_json, to_json
+from mmied.commands.optimize import _refusal
+from mmied.optimization import Guard, Search
+from mmied.reports.documents import read_search
+
+ENVIRON = os.environ | {"PYTHONPATH": str(SUPPORT)}
+WASTEFUL = ("--model", "searchable:Wasteful", "--inputs", "shape=batch,16", "--threads", "1", "--batch-size", "8")
+
+
+@pytest.fixture
+def options(tmp_path: Path) -> tuple[str, ...]:
+    """Options that would do."""
+    return (*WASTEFUL, "--output-dir", str(tmp_path / "out"))
+
+
+def refused(capsys: pytest.CaptureFixture[str], *given: str) -> str:
+    began = time.monotonic()
+    assert main(["optimize", *given]) == 1
+    assert time.monotonic() - began < 2
+    return capsys.readouterr().err
+
+
+def found_in(folder: Path) -> Search:
+    (path,) = folder.glob("*_search.json")
+    return read_search(path.read_bytes(), str(path))
+
+
+# What can be known before a worker starts
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (("--budget", "0"), "--budget: 0"),
+        (("--budget", "3s"), "--budget: 3s is too little: a single candidate takes 8s"),
+        (("--budget", "soon"), "--budget: soon"),
+        (("--minimum-effect", "ten"), "--minimum-effect: ten is not"),
+        (("--candidates", "bflot16"), '--candidates: "bflot16" is no candidate. Did you mean "bfloat16"?'),
+        (("--candidates", "shop tricks:fast"), "--candidates: shop tricks:fast is not the import path"),
+        (("--apply", "bfloat16"), "--apply and --output belong together"),
+        (("--output", "new"), "--apply and --output belong together"),
+        (("--apply", "bflot16", "--output", "new"), '--apply: "bflot16" is no candidate. Did you mean "bfloat16"?'),
+        (("--metric", "accuracy"), "--metric and --max-drop: are about labelled samples"),
+        (("--evaluation", "gone.npz"), "--evaluation: gone.npz cannot be read"),
+        (("--evaluation", "{data}", "--metric", "acuracy"), '"acuracy" is no metric. Did you mean "accuracy"?'),
+        (("--evaluation", "{data}", "--max-drop", "-1"), "--max-drop: -1 is no drop"),
+        (("--calibration", "notes.txt"), "--calibration: notes.txt is neither a .npz nor a .safetensors"),
+        (("--fine-tune", "train"), "--fine-tune: train is not the import path"),
+        (("--format", "pdf"), '--format: "pdf" is no format'),
+        (("--resume",), "has no search of searchable:Wasteful to go on with"),
+    ],
+)
+def test_a_wrong_option_is_told_at_once(
+    given: tuple[str, ...], told: str, options: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = tmp_path / "data.npz"
+    np.savez(data, **searchable.labelled(4))
+    assert told in refused(capsys, *options, *(word.format(data=data) for word in given))
+
+
+def test_nothing_is_written_over(options: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    taken = tmp_path / "taken"
+    taken.write_text("mine")
+    assert "exists already" in refused(capsys, *options, "--apply", "bfloat16", "--output", str(taken))
+    assert taken.read_text() == "mine"
+
+
+def test_a_search_of_other_batch_sizes_is_not_gone_on_with(
+    options: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "searchable_Wasteful_search.json").write_text(to_json(make_search()))
+    assert "the batch sizes 1 8, and this one has 8" in refused(capsys, *options, "--resume")
+
+
+def test_the_list_has_every_candidate_and_asks_for_nothing_else(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        main(["optimize", "--list"])
+    told = capsys.readouterr().out
+    assert end.value.code == 0
+    assert "bfloat16_compile" in told
+    assert "needs" in told.splitlines()[0]
+
+
+def test_only_what_works_and_gives_the_right_answers_is_applied() -> None:
+    wrong = Guard(name="accuracy", met=False, shown="score changed by -0.06")
+    doubtful = Guard(name="accuracy", met=False, sure=False, shown="too few samples")
+    assert _refusal(make_trial()) is None
+    assert _refusal(make_trial(verdict="does_not_help", speedup=0.9)) is None  # for its memory, say
+    assert _refusal(make_trial(verdict="cannot_tell", guards=(doubtful,))) is None
+    assert _refusal(make_trial(verdict="does_not_help", guards=(wrong,))) == "score changed by -0.06"
+    assert _refusal(make_trial(outcome="crashed", why="died of SIGSEGV")) == "died of SIGSEGV"
+    assert "did not reach it" in str(_refusal(None))
+
+
+# Searches of a real model
+
+
+def test_what_helps_is_found_guarded_and_written_with_a_script_that_makes_it_again(tmp_path: Path) -> None:
+    data, out, made = tmp_path / "eval.npz", tmp_path / "out", tmp_path / "made"
+    np.savez(data, **searchable.labelled(1000, large=60))
+    given = ("--evaluation", str(data), "--calibration", str(data), "--budget", "60s", "--format", "json,html,csv,md")
+    candidates = ("--candidates", "searchable:calibrated", "searchable:blind")
+    done = mmied(
+        *("optimize", *WASTEFUL, *given, *candidates, "--output-dir", str(out)),
+        *("--apply", "searchable:calibrated", "--output", str(made)),
+        environ={"PYTHONPATH": f"{SUPPORT}:{tmp_path}"},
+    )
+    assert done.returncode == 0, done.stderr
+
+    trials = {trial.candidate: trial for trial in found_in(out).trials}
+    helpful, blind = trials["searchable.calibrated"], trials["searchable.blind"]
+    assert helpful.verdict == "helps"
+    assert helpful.fidelity_only is False
+    assert (helpful.predictions_changed, helpful.accuracy.samples) == (0, 1000)  # type: ignore[union-attr]
+    assert helpful.ratios[0].lower > 2
+    # It passes all that random inputs can tell, and fails where it matters.
+    assert blind.verdict == "does_not_help"
+    assert blind.fidelity.relative_l2 == 0  # type: ignore[union-attr]
+    assert "score changed by -0.06" in blind.why
+    assert "searchable.calibrated  helps" in done.stdout
+
+    assert {path.suffix for path in out.iterdir()} == {".json", ".html", ".csv", ".md"}
+    assert {path.name for path in made.iterdir()} == {"manifest.json", "model.pt", "reproduce.py"}
+    assert '"predictions_changed": 0' in (made / "manifest.json").read_text()
+    assert '"deployed"' in (made / "manifest.json").read_text()
+
+    again = subprocess.run(
+        [sys.executable, str(made / "reproduce.py"), str(tmp_path / "again")],
+        env=ENVIRON,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert again.returncode == 0, again.stderr
+    assert "changed 39 rounds" in again.stdout
+    assert (tmp_path / "again" / "model.pt").exists()
+
+
+def test_a_killed_search_leaves_nothing_running_and_is_gone_on_with_where_it_was(tmp_path: Path) -> None:
+    out, hold, environ = tmp_path / "out", tmp_path / "hold", {"TMPDIR": str(tmp_path)}
+    candidates = ("--candidates", "searchable:unsaved", "searchable:held")
+    given = ("optimize", *WASTEFUL, *candidates, "--output-dir", str(out), "--format", "json", "--budget", "90s")
+    part = out / "searchable_Wasteful_search.json.part"
+    hold.touch()
+    with running(*given, environ=environ) as process:
+        wait_until(lambda: part.exists() and any(trial.ratios for trial in from_json(Search, part.read_bytes()).trials))
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    first = from_json(Search, part.read_bytes())
+    assert [trial.candidate for trial in first.trials] == ["searchable.unsaved"]
+    assert first.left == ("searchable.held",)
+    wait_until(lambda: not working_in(tmp_path))
+
+    hold.unlink()
+    done = mmied(*given, "--resume", environ=environ)
+    assert done.returncode == 0, done.stderr
+    found = found_in(out)
+    assert found.trials[0] == first.trials[0]
+    assert [trial.candidate for trial in found.trials] == ["searchable.unsaved", "searchable.held"]
+    assert (found.trials[1].verdict, found.left) == ("helps", ())
+    assert found.spent_seconds > first.spent_seconds
+    assert not part.exists()
+
+
+def test_an_evaluation_that_raises_is_told_before_anything_is_tried(tmp_path: Path) -> None:
+    data = tmp_path / "eval.npz"
+    np.savez(data, **searchable.labelled(50))
+    done = mmied(
+        *("optimize", *WASTEFUL, "--candidates", "searchable:once", "--evaluation", str(data)),
+        *("--metric", "searchable:raises", "--output-dir", str(tmp_path / "out")),
+    )
+    assert done.returncode == 1
+    assert "--metric searchable:raises: raised ValueError: labels of another world" in done.stderr
+    assert "Traceback" not in done.stderr.rpartition("mmied:")[2]
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_a_model_that_no_candidate_fits_has_the_reasons(linear: Path, tmp_path: Path) -> None:
+    done = mmied(
+        *("optimize", "--model", str(linear / "linear.pt"), "--inputs", "shape=batch,4"),
+        *("--candidates", "channels_last", "float32_as_tf32", "--output-dir", str(tmp_path / "out")),
+    )
+    assert done.returncode == 1
+    assert "nothing could be tried" in done.stderr
+    assert "not tried: channels_last: has no way for a model of the kind torchscript" in done.stdout
+    assert len(found_in(tmp_path / "out").trials) == 2
+
+
+@contextmanager
+def running(*arguments: str, environ: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "mmied", *arguments],
+        env=ENVIRON | environ,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def working_in(folder: Path) -> list[psutil.Process]:
+    """Return the processes whose command line names something below a folder."""
+    return [
+        process
+        for process in psutil.process_iter(["cmdline"])
+        if any(str(folder) in word for word in process.info["cmdline"] or ())
+    ]
+
+
+def wait_until(met: Any, seconds: float = 60.0) -> None:
+    ends = time.monotonic() + seconds
+    while not met():
+        assert time.monotonic() < ends, "nothing was kept in time"
+        time.sleep(0.2)
