@@ -1,5 +1,6 @@
 """OptimizationBenchmark and benchmark_optimizations hold variants against the original, whatever comes first."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -79,3 +80,13 @@ def test_one_call_compares_them_all_and_a_variant_that_fails_has_its_reason() ->
 def test_what_leaves_nothing_to_compare_is_an_error(original: Any, variants: dict[str, Any], told: str) -> None:
     with pytest.raises(MmiedError, match=told):
         benchmark_optimizations(original, variants, make, **QUICK)
+
+
+def test_the_snippets_of_the_guide_run(capsys: pytest.CaptureFixture[str]) -> None:
+    guide = (Path(__file__).parents[2] / "docs/optimize.md").read_text()
+    snippets = re.findall(r"```python\n(.*?)```", guide, re.DOTALL)
+    names: dict[str, Any] = {}
+    for snippet in snippets:
+        exec(compile(snippet, "docs/optimize.md", "exec"), names)
+    assert snippets
+    assert "| bfloat16 |" in capsys.readouterr().out

@@ -71,6 +71,11 @@ def held(model: Wasteful, context: Context) -> Applied:
     return unsaved(model, context)
 
 
+def setting(model: Wasteful, context: Context) -> Applied:
+    """The deployed model itself, served under another setting."""
+    return Applied(call=model, changed={"settings": 1}, notes=("torch.set_flush_denormal(True)",))
+
+
 def share_of_largest(outputs: torch.Tensor, labels: torch.Tensor) -> float:
     """A measure of a user's own."""
     return float((outputs.argmax(1) == labels).double().mean())

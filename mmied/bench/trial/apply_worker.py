@@ -45,6 +45,8 @@ def apply(job: Job, folder: Path, report: worker.Report) -> None:
     part = output.with_name(f".{output.name}.{os.getpid()}.part")
     try:
         with _Deployed(serve, folder, steps) as deployed:
+            if order.evidence.revision not in (None, deployed.opened.revision):
+                raise ModelError("the model's files are others than those that were searched. Search them again.")
             result, manifest = _make(order, job, deployed, folder, part, steps)
         steps.reached("write")
         part.mkdir(exist_ok=True)

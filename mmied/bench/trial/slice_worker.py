@@ -12,6 +12,7 @@ from mmied.bench import worker
 from mmied.bench.orders import give_order
 from mmied.bench.trial import search_worker
 from mmied.bench.trial.order import Data, SearchOrder
+from mmied.bench.trial.process import ServerLost
 from mmied.candidates import chosen_candidates, known_candidates
 from mmied.codec import from_json
 from mmied.errors import MmiedError, ModelError
@@ -23,7 +24,12 @@ def optimize(job: Job, folder: Path, report: worker.Report) -> None:
     """Try the candidates that have not had their turn. Raises ModelError where the model itself cannot be served."""
     options = from_json(SearchOptions, (folder / OPTIONS_FILE).read_bytes())
     give_order(order_of(options), folder)
-    search_worker.optimize(job, folder, report)
+    try:
+        search_worker.optimize(job, folder, report)
+    except ModelError as error:
+        if isinstance(error.__cause__, ServerLost):
+            print(error.__cause__.log_tail, file=sys.stderr)  # into the run's log: the folder goes
+        raise
 
 
 def order_of(options: SearchOptions) -> SearchOrder:

@@ -147,12 +147,16 @@ def _measure(
         setting=opened.setting,
         convert_seconds=opened.apply_seconds,
     )
+    try:  # before outputs are compared: that takes memory that no server would
+        trial = replace(trial, cost=_cost(server, opened))
+    except ServerLost as loss:
+        raise _CandidateLost(trial, loss) from loss
     calls = -(-FIDELITY_SAMPLES // baseline.outputs_batch)
     command = Command(do="compare", batch_size=baseline.outputs_batch, calls=calls, file=str(baseline.outputs))
     fidelity = _ask(trial, server, command, ANSWER_SECONDS).fidelity
     assert fidelity is not None
     guards = (*guard_fidelity(fidelity, candidate.exactness), *_batch_guards(opened, baseline))
-    trial = replace(trial, fidelity=fidelity, guards=guards, cost=_cost(server, opened), phase="pair")
+    trial = replace(trial, fidelity=fidelity, guards=guards, phase="pair")
     if not all(guard.met for guard in guards):
         why = "; ".join(guard.shown for guard in guards if not guard.met)
         return replace(trial, verdict="does_not_help", why=why, phase="done")
@@ -268,10 +272,10 @@ def _save(
     try:
         with Server(job, folder / "loaded", environ) as loaded:
             opened = loaded.ask(Command(do="open"), timeout_seconds=APPLY_SECONDS)
+            cost = replace(_cost(loaded, opened), artifact_bytes=saved.artifact_bytes)
             calls = -(-FIDELITY_SAMPLES // baseline.outputs_batch)
             command = Command(do="compare", batch_size=baseline.outputs_batch, calls=calls, file=str(baseline.outputs))
             again = loaded.ask(command, timeout_seconds=ANSWER_SECONDS).fidelity
-            cost = replace(_cost(loaded, opened), artifact_bytes=saved.artifact_bytes)
     except ServerLost as loss:
         why = f"is fast, but cannot be loaded again: {loss}"
         return replace(trial, verdict="does_not_help", why=why, outcome=loss.outcome, log_tail=loss.log_tail)

@@ -96,9 +96,9 @@ def _quality(search: Search, points: Sequence[Point], batch_size: int) -> Chart:
         y |= titled("relative distance of outputs, up is better")
     return Chart(
         title=f"Speed against {'accuracy' if labelled else 'fidelity'}",
-        figure=_scatter(search, points, losses, batch_size, y),
+        figure=_scatter(search, points, losses, y, whiskers=labelled),
         note=f"batch of {batch_size}; filled: none is better in speed, memory and "
-        + ("accuracy" if labelled else "fidelity; no labelled samples were given"),
+        + ("accuracy; 95 % intervals" if labelled else "fidelity; no labelled samples were given"),
         label="Quality over speed for each candidate; the table has the figures",
         height_pixels=330,
     )
@@ -112,7 +112,7 @@ def _memory(search: Search, points: Sequence[Point], batch_size: int) -> Chart |
     y = BYTES_AXIS | titled("peak memory, down is better") | {"rangemode": "tozero"}
     return Chart(
         title="Speed against memory",
-        figure=_scatter(search, known, heights, batch_size, y, among=points),
+        figure=_scatter(search, known, heights, y, among=points),
         note=f"batch of {batch_size}; of the serving process, above the bare runtime",
         label="Peak memory over speed for each candidate; the table has the figures",
         height_pixels=330,
@@ -123,9 +123,9 @@ def _scatter(
     search: Search,
     points: Sequence[Point],
     heights: Sequence[float],
-    batch_size: int,
     y: Figure,
     among: Sequence[Point] | None = None,
+    whiskers: bool = False,
 ) -> Figure:
     best = front(among or points)
     verdicts = {trial.candidate: trial for trial in search.trials}
@@ -145,8 +145,9 @@ def _scatter(
                 "symbol": ("diamond" if point.name is None else "circle") + ("" if point.name in best else "-open"),
                 "line": {"width": 1.6, "color": _colour(verdicts.get(point.name or ""))},
             },
-            "hovertemplate": _told(point, batch_size),
+            "hovertemplate": _told(point),
             "cliponaxis": False,
+            **(_whiskers(verdicts.get(point.name or "")) if whiskers else {}),
         }
         for point, height in zip(points, heights, strict=True)
     ]
@@ -154,7 +155,25 @@ def _scatter(
     return plain_figure(traces, x=x, y=y, showlegend=False, margin={"l": 64, "r": 14, "t": 12, "b": 42})
 
 
-def _told(point: Point, batch_size: int) -> str:
+def _whiskers(trial: Trial | None) -> Figure:
+    """Return the interval of a candidate's change of accuracy; an error is drawn upside down, as its loss is."""
+    if trial is None or trial.accuracy_change is None or trial.accuracy is None:
+        return {}
+    estimate, lower, upper = trial.accuracy_change
+    up, down = max(upper - estimate, 0.0), max(estimate - lower, 0.0)
+    if trial.accuracy.metric == "mse":
+        up, down = down, up
+    return {
+        "error_y": {
+            "array": [number(up)],
+            "arrayminus": [number(down)],
+            "color": _colour(trial),
+            "thickness": 1.2,
+        }
+    }
+
+
+def _told(point: Point) -> str:
     memory = f", {size(point.memory_bytes)}" if point.memory_bytes is not None else ""
     return f"{text(point.name or 'as deployed')}: {times(point.speedup_ratio)}{memory}<extra></extra>"
 

@@ -10,6 +10,7 @@ import torch
 from mmied.bench.trial.pairing import Paired, pair
 from mmied.bench.trial.process import Server, ServerLost
 from mmied.bench.trial.protocol import Command, NotApplicable, Reply, ServeJob
+from mmied.candidates import CANDIDATES
 from mmied.optimization import Candidate
 from mmied.records import InputSpec, ModelSpec, Source
 from mmied.stats import MINIMUM_PAIRS
@@ -146,3 +147,19 @@ def test_a_faster_candidate_is_seen_to_be_faster_and_the_control_is_not(start: S
     assert found.ratio.lower > 1.3  # half the work
     assert found.ratio.control_lower < 1.25
     assert found.candidate_seconds < found.baseline_seconds
+
+
+def test_calls_that_take_several_batches_together_tell_the_time_of_one(start: Start, tmp_path: Path) -> None:
+    table = {candidate.name: candidate for candidate in CANDIDATES}
+    baseline, server = start(), start(table["batch_size_x4"])
+    opened(baseline)
+    together = opened(server)
+    block = server.ask(Command(do="block", batch_size=1, calls=8), timeout_seconds=30)
+    file = str(tmp_path / "out.pt")
+    baseline.ask(Command(do="outputs", batch_size=1, calls=8, file=file), timeout_seconds=30)
+    compared = server.ask(Command(do="compare", batch_size=1, calls=8, file=file), timeout_seconds=30)
+
+    assert len(block.wall_seconds) == 2  # calls of four batches each
+    assert together.setting
+    assert together.changed == {"samples": 3}
+    assert compared.fidelity.relative_l2 < 1e-6
