@@ -122,7 +122,7 @@ def _ratio(base: list[float], candidate: list[float], control: list[float], conf
 
 def test_equal_models_are_never_said_to_help_and_cost_few_pairs() -> None:
     draw = Random(1)
-    trials = [trial(1.0, draw) for _ in range(100)]
+    trials = [trial(1.0, draw) for _ in range(30)]
 
     assert "helps" not in {verdict for verdict, _ in trials}
     assert sum(pairs for _, pairs in trials) / len(trials) < 40
@@ -130,9 +130,9 @@ def test_equal_models_are_never_said_to_help_and_cost_few_pairs() -> None:
 
 def test_a_worthwhile_gain_is_found_on_a_noisy_host() -> None:
     draw = Random(2)
-    verdicts = [trial(1.25, draw)[0] for _ in range(60)]
+    verdicts = [trial(1.25, draw)[0] for _ in range(20)]
 
-    assert verdicts.count("helps") >= 57
+    assert verdicts.count("helps") >= 19
 
 
 def test_a_gain_with_a_guard_in_doubt_cannot_be_told() -> None:
