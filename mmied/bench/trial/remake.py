@@ -1,7 +1,9 @@
 """Make a candidate's model again from what a search wrote down: what the scripts beside applied models call."""
 
+import atexit
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -81,7 +83,8 @@ def remake(
     require_device(spec.device)
     if spec.threads is not None:
         torch.set_num_threads(spec.threads)
-    scratch = Path(tempfile.mkdtemp(prefix="mmied-remake-"))  # compiled code may live there as long as the process
+    scratch = Path(tempfile.mkdtemp(prefix="mmied-remake-"))
+    atexit.register(shutil.rmtree, scratch, ignore_errors=True)  # compiled code may live there till then
     opened = open_model(spec, scratch=scratch, known_digests={})
     if revision is not None and opened.revision != revision:
         raise ModelError(
