@@ -75,7 +75,7 @@ CHEAP: Mapping[str, float] = {
     "threads_all": 1.3, "wait_passive": 1.2, "threads_1": 1.05, "wait_active": 1.0, "attention_flash": 1.0,
     "attention_math": 0.9, "batch_size_x4": 1.0, "batch_size_x16": 1.0,
 }
-    # For GPUs these are expectations from what others report, and none was measured by us: only their order matters.
+# For GPUs these are expectations from what others report, and none was measured by us: only their order matters.
 CUDA: Mapping[str, float] = {
     "bfloat16": 1.8, "float16": 1.8, "bfloat16_compile": 2.2, "bfloat16_channels_last": 2.0, "compile_reduce_overhead": 1.6,
     "cuda_graphs": 1.5, "float32_as_tf32": 1.5, "tensorrt": 1.5, "float8": 1.4, "compile": 1.3, "compile_max_autotune": 1.35,
