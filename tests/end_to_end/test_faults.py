@@ -41,9 +41,9 @@ def test_a_daemon_that_was_killed_in_a_run_accounts_for_it_and_loses_nothing(mak
     before = daemon.runs("good")
     daemon.kill()
     deadline = time.monotonic() + 5
-    while _workers() and time.monotonic() < deadline:
+    while _workers(daemon) and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert not _workers(), "the worker outlived its daemon"
+    assert not _workers(daemon), "the worker outlived its daemon"
 
     daemon.settings["models"] = [linear("good"), linear("stuck", "none")]
     daemon.start()
@@ -206,12 +206,15 @@ def _value(daemon: Daemon, name: str) -> float:
     return next(float(line.split()[-1]) for line in daemon.get("/metrics").splitlines() if line.startswith(f"{name} "))
 
 
-def _workers() -> list[psutil.Process]:
-    return [
-        process
-        for process in psutil.process_iter(["cmdline"])
-        if "mmied.bench.worker" in (process.info["cmdline"] or ()) and process.status() != psutil.STATUS_ZOMBIE
-    ]
+def _workers(daemon: Daemon) -> list[psutil.Process]:
+    """Return the workers of this daemon: other tests have theirs at the same time."""
+    found = []
+    for process in psutil.process_iter(["cmdline"]):
+        words = process.info["cmdline"] or ()
+        own = any(word.startswith(str(daemon.folder)) for word in words)
+        if own and "mmied.bench.worker" in words and process.status() != psutil.STATUS_ZOMBIE:
+            found.append(process)
+    return found
 
 
 def test_a_model_file_that_appears_and_changes_is_profiled_at_once(make_daemon: MakeDaemon, tmp_path: Path) -> None:
@@ -239,7 +242,7 @@ def test_a_model_file_that_appears_and_changes_is_profiled_at_once(make_daemon: 
 def test_a_worker_killed_in_a_run_is_that_runs_failure(make_daemon: MakeDaemon) -> None:
     daemon = make_daemon([linear("stuck", "hang")]).start()
     daemon.wait_for(lambda: "warmup" in str(daemon.model("stuck")["phase"]), "it runs")
-    for worker in _workers():
+    for worker in _workers(daemon):
         worker.kill()
     assert "SIGKILL" in daemon.wait_for_state("stuck", "failing")["why"]
 
@@ -250,7 +253,7 @@ def test_sigterm_in_a_run_ends_all_within_ten_seconds(make_daemon: MakeDaemon) -
     began = time.monotonic()
     assert daemon.stop() == 0
     assert time.monotonic() - began < 10
-    assert not _workers()
+    assert not _workers(daemon)
     state = daemon.folder / "state"
     assert not list((state / "runs").iterdir())
     shutil.rmtree(state)
