@@ -117,6 +117,9 @@ def latency_figures(options: argparse.Namespace) -> list[Figure]:
 
 def time_in_turn(name: str, seconds: float, rounds: int, optimum: bool) -> list[tuple[float, float, float]]:
     """Return our median, theirs, and the CPUs that others kept busy, of each round; every other the other way round."""
+    import torch
+
+    torch.set_num_threads(1)  # theirs too: a session leaves the process's own setting as it found it
     session = opened(name)
     other = optimum_seconds(seconds) if optimum else torch_seconds(session, seconds)
     found = []
@@ -166,7 +169,7 @@ def optimum_seconds(seconds: float) -> Callable[[], float]:
             warmup_runs=10,
             input_shapes={"batch_size": 1, "sequence_length": SEQUENCE},
         ),
-        # Threads are left as the session set them: its settings for them are mixed up with one another.
+        # Threads are left as the process has them: its settings for them are mixed up with one another.
         backend=PyTorchConfig(model=folder, device="cpu", task="feature-extraction", library="transformers"),
     )
     return lambda: float(Benchmark.launch(config).forward.latency.p50)
