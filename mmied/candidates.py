@@ -143,3 +143,12 @@ def _own(name: str, known: Collection[str]) -> Candidate:
         exactness="reduced",
         routes=ANY,
     )
+
+
+def as_asked(name: str) -> str:
+    """Return by what a search is asked for the candidate of this name.
+
+    A function of the user's own is named after its import path, with a dot for the colon: names are labels and
+    folders. No row of the table has a dot in its name.
+    """
+    return name if "." not in name else ":".join(name.rsplit(".", 1))

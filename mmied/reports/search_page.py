@@ -1,9 +1,9 @@
 """Write a search for optimizations as one interactive HTML page that works from a disk, without any network."""
 
 import shlex
+from functools import partial
 
-from mmied.candidates import CANDIDATES
-from mmied.formats import count, seconds, size
+from mmied.candidates import as_asked
 from mmied.optimization import Search, Trial
 from mmied.reports.charts.search import pareto_charts, speedups_chart
 from mmied.reports.page import render
@@ -11,21 +11,13 @@ from mmied.reports.search_rows import (
     COLOURS,
     SYMBOLS,
     change_words,
+    costs,
     counted,
     interval,
     not_tried,
     payback,
     summarize_search,
     times,
-)
-
-_OURS = {candidate.name for candidate in CANDIDATES}
-COSTS = (  # name, figure of ServingCost, how it is said
-    ("Peak memory of a process that serves it", "peak_bytes", size),
-    ("Files", "artifact_bytes", size),
-    ("Time to load", "load_seconds", seconds),
-    ("First call, with what is compiled then", "first_call_seconds", seconds),
-    ("Compiled anew for further batch sizes", "recompiles", count),
 )
 
 
@@ -43,7 +35,7 @@ def search_html(search: Search) -> str:
         speedups=[speedups] if speedups else [],
         fronts=fronts,
         costs=costs,
-        recipe=recipe,
+        recipe=partial(recipe, search),
         times=times,
         interval=interval,
         change=change_words,
@@ -53,19 +45,7 @@ def search_html(search: Search) -> str:
     )
 
 
-def costs(trial: Trial) -> list[tuple[str, str, str]]:
-    """Return what serving a candidate takes, and what serving the deployed model does."""
-    return [
-        (name, say(getattr(trial.cost, figure, None)), say(getattr(trial.baseline_cost, figure, None) or None))
-        for name, figure, say in COSTS
-        if getattr(trial.cost, figure, None)  # none known, or nothing to tell: a factory has no file
-    ]
-
-
 def recipe(search: Search, trial: Trial) -> str:
     """Return the command that makes a candidate, but for how the model is named and fed."""
-    name = trial.candidate
-    if name not in _OURS and "." in name:  # of a user's own: package.module.function, by which a search calls it
-        name = ":".join(name.rsplit(".", 1))
     output = f"{search.model.rpartition(':')[2]}-{trial.candidate}"
-    return f"mmied optimize --model … --apply {shlex.quote(name)} --output {shlex.quote(output)}"
+    return f"mmied optimize --model … --apply {shlex.quote(as_asked(trial.candidate))} --output {shlex.quote(output)}"

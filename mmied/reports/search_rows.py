@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from mmied.formats import NOTHING, amount, digits, duration, seconds, size
+from mmied.formats import NOTHING, amount, count, digits, duration, seconds, size
 from mmied.optimization import Search, Trial, Verdict
 from mmied.profiles import PairedRatio
 from mmied.reports.figures import Cell
@@ -131,6 +131,24 @@ def _columns(search: Search) -> dict[str, Callable[[Trial], Cell]]:
         "until ready": lambda trial: Cell(text=seconds(_ready_seconds(trial))),
         "pays back after": lambda trial: Cell(text=payback(trial)),
     }
+
+
+COSTS = (  # name, figure of ServingCost, how it is said
+    ("Peak memory of a process that serves it", "peak_bytes", size),
+    ("Files", "artifact_bytes", size),
+    ("Time to load", "load_seconds", seconds),
+    ("First call, with what is compiled then", "first_call_seconds", seconds),
+    ("Compiled anew for further batch sizes", "recompiles", count),
+)
+
+
+def costs(trial: Trial) -> list[tuple[str, str, str]]:
+    """Return what serving a candidate takes, and what serving the deployed model does."""
+    return [
+        (name, say(getattr(trial.cost, figure, None)), say(getattr(trial.baseline_cost, figure, None) or None))
+        for name, figure, say in COSTS
+        if getattr(trial.cost, figure, None)  # none known, or nothing to tell: a factory has no file
+    ]
 
 
 def payback(trial: Trial) -> str:

@@ -6,13 +6,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from mmied import __version__
+from mmied.candidates import as_asked
 from mmied.optimization import Search, StandingVerdict, Trial
 from mmied.records import ModelStatus, OptimizationStatus, Status
 from mmied.reports.charts.search import pareto_charts, speedups_chart
-from mmied.reports.search_page import costs
 from mmied.reports.search_rows import (
     COLOURS,
     SYMBOLS,
+    costs,
     interval,
     not_tried,
     payback,
@@ -87,5 +88,5 @@ def _as_search(status: Status, model: ModelStatus, standing: list[StandingVerdic
 def _recipe(status: Status, model: ModelStatus, trial: Trial) -> str:
     """Return the command that makes a candidate of the deployed model."""
     words = ["mmied", "optimize", "--config", status.config_path, "--name", model.name]
-    words += ["--apply", trial.candidate, "--output", f"{model.name}-{trial.candidate}"]
+    words += ["--apply", as_asked(trial.candidate), "--output", f"{model.name}-{trial.candidate}"]
     return shlex.join(words)

@@ -107,3 +107,12 @@ def test_a_history_that_cannot_be_read_is_said(
 
     assert answer.status_code == 503
     assert "The history cannot be read." in text_of(answer.text)
+
+
+def test_the_recipe_calls_a_candidate_of_ones_own_by_its_import_path(
+    client: TestClient, store: SimpleNamespace, candidates: Candidates
+) -> None:
+    own = replace(candidates[0].trial, candidate="shop.tricks.fast")
+    store.trials = lambda model: (replace(candidates[0], trial=own),)
+
+    assert "--apply shop.tricks:fast --output" in section(client.get("/optimizations/ranker").text, "Evidence and recipes")
