@@ -115,4 +115,6 @@ def test_the_recipe_calls_a_candidate_of_ones_own_by_its_import_path(
     own = replace(candidates[0].trial, candidate="shop.tricks.fast")
     store.trials = lambda model: (replace(candidates[0], trial=own),)
 
-    assert "--apply shop.tricks:fast --output" in section(client.get("/optimizations/ranker").text, "Evidence and recipes")
+    assert "--apply shop.tricks:fast --output" in section(
+        client.get("/optimizations/ranker").text, "Evidence and recipes"
+    )
