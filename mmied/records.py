@@ -73,7 +73,7 @@ class Job:
 
     version: Literal[1] = 1
     run_id: str
-    kind: Literal["profile", "check", "inspect", "optimize"]
+    kind: Literal["profile", "check", "inspect", "optimize", "compare"]
     model: ModelSpec
     workloads: tuple[Workload, ...]
     scenario_seconds: float
@@ -245,6 +245,7 @@ class Run:
     message: str | None = None
     forced: bool = False  # admission was against it, `force_after` overruled
     orphaned: bool = False  # the daemon died while it ran
+    confirming: bool = False  # it was made at once, because the one before was suspicious
     revision: str | None = None  # SHA-256 of the model's files
     artifact_bytes: int | None = None
     format: str | None = None
