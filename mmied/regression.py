@@ -194,3 +194,55 @@ class PredecessorResult:
     fit: bool = True  # false: contention left too little to stand on
     drift_ratio: float | None = None
     notes: tuple[str, ...] = ()
+
+
+# What was promised, and where it goes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Objective:
+    """What a metric of a model is to be at worst, in the metric's unit.
+
+    It holds for the scenario that it names; without one for each scenario of the model. A throughput without one is
+    what the model as a whole has to bear: its best scenario is held against it.
+    """
+
+    metric: str
+    value: float
+    scenario: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectiveStanding:
+    """How a series does against its objective. `missed` is None, and `why` says why, where that cannot be told.
+
+    `headroom_ratio` is how far the figure is on the good side, over the objective: below 0 it is missed.
+    """
+
+    key: SeriesKey
+    objective: float
+    figure: float | None = None
+    runs: int = 0  # behind the figure
+    headroom_ratio: float | None = None
+    missed: bool | None = None
+    why: str | None = None
+    days_left: float | None = None  # until it is crossed if the trend goes on; None: no trend towards it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trend:
+    """How a series drifts, as a ratio of its level per week; positive is worse. Level shifts are no part of it.
+
+    `sure` tells whether the 95 % interval leaves 0 out.
+    """
+
+    key: SeriesKey
+    ratio_per_week: float
+    lower: float
+    upper: float
+    level: float  # the figure at the end of the trend's line
+    days: float  # that it was seen over
+
+    @property
+    def sure(self) -> bool:
+        return self.lower > 0 or self.upper < 0

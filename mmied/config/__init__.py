@@ -2,7 +2,7 @@
 
 from mmied.config.loading import Config, Model, Optimize, Unit, load_config
 from mmied.config.schedule import Cron, Every
-from mmied.config.schema import Admission, Artifacts, Budget, Hardware, History, Http
+from mmied.config.schema import Admission, Artifacts, Budget, Hardware, History, Http, Regressions
 
 __all__ = [
     "Admission",
@@ -16,6 +16,7 @@ __all__ = [
     "Http",
     "Model",
     "Optimize",
+    "Regressions",
     "Unit",
     "load_config",
 ]

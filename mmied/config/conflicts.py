@@ -10,7 +10,8 @@ from mmied.config.schedule import Every, parse_schedule_or_never
 from mmied.config.schema import INPUT_FORMS, INTEGER_DTYPES, MAX_MODELS, SOURCE_KINDS, InputKeys, SourceKeys
 from mmied.config.source import KeyPath, Mistake
 from mmied.config.units import format_duration, parse_duration
-from mmied.config.values import parse_listen
+from mmied.config.values import parse_listen, suggest
+from mmied.config.workloads import make_workload
 
 DEFAULT_SEARCH = "30m"
 MOST_SEARCH_RATIO = 0.5  # of the time that searches may take
@@ -43,6 +44,20 @@ def _in_model(model: dict[str, Any], key: KeyPath) -> Iterator[Mistake]:
     yield from _in_source(model.get("source"), (*key, "source"))
     yield from _in_inputs(model, key)
     yield from _in_schedule(model.get("schedule"), (*key, "schedule"))
+    yield from _in_objectives(model, (*key, "objectives"))
+
+
+def _in_objectives(model: dict[str, Any], key: KeyPath) -> Iterator[Mistake]:
+    """Yield a mistake for each scenario with objectives that the model is not called in."""
+    sizes, pacings = model.get("batch_sizes", [1]), model.get("pacing", ["tight"])
+    try:
+        gaps = [0.0 if pacing == "tight" else parse_duration(_mapping(pacing)["gap"]) for pacing in _list(pacings)]
+        known = [make_workload(size, gap).scenario for gap in gaps for size in _list(sizes)]
+    except (KeyError, ValueError, TypeError):
+        return  # told already
+    for name, inner in _mapping(model.get("objectives")).items():
+        if isinstance(inner, dict) and name not in known:
+            yield Mistake(key=(*key, name), sentence=f"is no scenario of this model. {suggest(str(name), known)}")
 
 
 def _in_http(http: dict[str, Any]) -> Iterator[Mistake]:

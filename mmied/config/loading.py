@@ -18,12 +18,14 @@ from mmied.config.schema import (
     ModelKeys,
     ModelOptimizeKeys,
     OptimizeKeys,
+    Regressions,
     SourceKeys,
 )
 from mmied.config.source import Document, read_document, tell
-from mmied.config.units import format_duration
+from mmied.config.workloads import make_workload
 from mmied.errors import ConfigError
 from mmied.records import InputSpec, ModelSpec, Source, Workload
+from mmied.regression import Objective
 from mmied.verdicts.guards import MAX_ACCURACY_DROP
 
 DEFAULT_SCHEDULE = Every(900.0)
@@ -66,6 +68,8 @@ class Model:
     schedule: Every | Cron
     inspect: Every | Cron | None = None  # None: never
     optimize: Optimize | None = None  # None: never
+    objectives: tuple[Objective, ...] = ()
+    minimum_change_ratio: float = Regressions().minimum_change_ratio
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +87,7 @@ class Config:
     hardware: Hardware
     models: tuple[Model, ...]
     artifacts: Artifacts = field(default_factory=Artifacts)
+    regressions: Regressions = field(default_factory=Regressions)
 
 
 def load_config(path: Path) -> Config:
@@ -111,6 +116,7 @@ def _resolve(keys: ConfigKeys, document: Document) -> Config:
         admission=keys.admission,
         hardware=keys.hardware,
         artifacts=keys.artifacts,
+        regressions=keys.regressions,
         models=tuple(_resolve_model(model, keys, schedule, inspect) for model in keys.models),
     )
 
@@ -129,11 +135,14 @@ def _resolve_model(keys: ModelKeys, whole: ConfigKeys, schedule: Every | Cron, i
             threads=keys.threads or whole.budget.threads,
             seed=keys.seed,
         ),
-        workloads=tuple(_make_workload(size, gap) for gap in gaps_seconds for size in keys.batch_sizes),
+        workloads=tuple(make_workload(size, gap) for gap in gaps_seconds for size in keys.batch_sizes),
         unit=Unit(name=keys.unit.name, per_sample=keys.unit.per_sample) if keys.unit else None,
         schedule=keys.schedule.resolve(schedule) if keys.schedule else schedule,
         inspect=None if isinstance(inspect, Never) else inspect,
         optimize=_resolve_optimize(keys, whole.optimize),
+        objectives=keys.objectives,
+        minimum_change_ratio=(keys.regressions and keys.regressions.minimum_change_ratio)
+        or whole.regressions.minimum_change_ratio,
     )
 
 
@@ -155,11 +164,6 @@ def _resolve_optimize(model: ModelKeys, otherwise: OptimizeKeys) -> Optimize | N
         metric=None if evaluation is None else evaluation.metric,
         max_drop=MAX_ACCURACY_DROP if evaluation is None else evaluation.max_drop,
     )
-
-
-def _make_workload(batch_size: int, gap_seconds: float) -> Workload:
-    paced = f"-gap{format_duration(gap_seconds)}" if gap_seconds else ""
-    return Workload(scenario=f"b{batch_size}{paced}", batch_size=batch_size, gap_seconds=gap_seconds)
 
 
 def _resolve_source(keys: SourceKeys) -> Source:

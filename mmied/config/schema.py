@@ -7,6 +7,7 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, ValidationInfo
 
+from mmied.config.objectives import parse_objectives
 from mmied.config.schedule import Cron, Every, Never, parse_cron, parse_schedule, parse_schedule_or_never
 from mmied.config.units import parse_duration, parse_size
 from mmied.config.values import (
@@ -17,6 +18,7 @@ from mmied.config.values import (
     parse_cpus,
     parse_device,
     parse_effect,
+    parse_false_alarms,
     parse_flag,
     parse_function,
     parse_history_url,
@@ -33,6 +35,7 @@ from mmied.config.values import (
     whole,
 )
 from mmied.records import SourceKind
+from mmied.regression import Objective
 from mmied.verdicts.guards import MAX_ACCURACY_DROP
 
 MAX_MODELS = 200
@@ -182,6 +185,21 @@ class ModelOptimizeKeys(OptimizeKeys):
     fine_tune: Function | None = None
 
 
+class Regressions(Section):
+    """When a change counts as one, and what is kept as evidence."""
+
+    minimum_change_ratio: Annotated[float, PlainValidator(parse_effect)] = Field(0.02, alias="minimum_change")
+    false_alarms_per_run: Annotated[float, PlainValidator(parse_false_alarms)] = Field(0.001, alias="false_alarms")
+    confirm_runs: Annotated[int, PlainValidator(whole(0, 20))] = 4
+    keep_previous_bytes: SizeOrNone = Field(2_000_000_000, alias="keep_previous")
+
+
+class ModelRegressionsKeys(Section):
+    """The same for one model."""
+
+    minimum_change_ratio: Annotated[float, PlainValidator(parse_effect)] | None = Field(None, alias="minimum_change")
+
+
 class Hardware(Section):
     """How often the host is looked at."""
 
@@ -256,6 +274,8 @@ class ModelKeys(Section):
     threads: Threads | None = None
     schedule: ScheduleKeys | None = None
     optimize: ModelOptimizeKeys | None = None
+    regressions: ModelRegressionsKeys | None = None
+    objectives: Annotated[tuple[Objective, ...], PlainValidator(parse_objectives)] = ()
     seed: Annotated[int, PlainValidator(whole(0, 2**63 - 1))] = 0
 
 
@@ -271,4 +291,5 @@ class ConfigKeys(Section):
     hardware: Hardware = Hardware()
     artifacts: Artifacts = Artifacts()
     optimize: OptimizeKeys = OptimizeKeys()
+    regressions: Regressions = Regressions()
     models: tuple[ModelKeys, ...] = ()

@@ -87,6 +87,14 @@ def parse_effect(value: object) -> float:
     return float(number)
 
 
+def parse_false_alarms(value: object) -> float:
+    """Return how many of the runs in which nothing changed may be taken for a change. Raises ValueError."""
+    number = as_number(value)
+    if number is None or not 0 < number <= 0.1:
+        raise ValueError("is not a rate from above 0 to 0.1. Try 0.001: one run in a thousand.")
+    return float(number)
+
+
 def parse_candidates(value: object) -> tuple[str, ...]:
     """Return names of candidates, known ones or import paths of functions. Raises ValueError.
 
