@@ -19,6 +19,7 @@ from mmied import catalog
 from mmied.daemon.export_daemon import daemon_samples
 from mmied.daemon.export_hardware import hardware_samples
 from mmied.daemon.export_inspection import inspection_samples
+from mmied.daemon.export_objectives import objective_samples
 from mmied.daemon.export_optimization import optimization_samples
 from mmied.daemon.export_profile import profile_samples
 from mmied.daemon.exposition import BOUNDS, render
@@ -32,6 +33,7 @@ PARTS: tuple[Callable[[View], Iterable[Sample]], ...] = (
     profile_samples,
     inspection_samples,
     optimization_samples,
+    objective_samples,
     hardware_samples,
 )
 

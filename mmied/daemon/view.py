@@ -9,6 +9,7 @@ from mmied.config import Config, Cron, Every
 from mmied.daemon import schedule
 from mmied.daemon.funds import Funds, overdrawn_notice
 from mmied.daemon.hardware import NO_GPU
+from mmied.daemon.outlook import Outlook
 from mmied.daemon.planner import Wait
 from mmied.daemon.standing import Standing
 from mmied.daemon.tally import Tally
@@ -55,6 +56,7 @@ class View:
     history: Store
     notices: tuple[str, ...]
     verdicts: Mapping[str, Sequence[StandingVerdict]] = field(default_factory=dict)  # on candidates, by model
+    outlooks: Mapping[str, Outlook] = field(default_factory=dict)  # by model
 
 
 def make_plan(

@@ -8,6 +8,7 @@ from typing import Any
 
 from mmied.config import Admission, Budget, Config, Every, Hardware, History, Http, Model, Optimize, Unit
 from mmied.daemon.funds import Funds
+from mmied.daemon.outlook import Outlook
 from mmied.daemon.standing import Standing, advance
 from mmied.daemon.tally import Tally
 from mmied.daemon.view import Plan, View
@@ -25,6 +26,7 @@ from mmied.records import (
     Workload,
     WorkloadResult,
 )
+from mmied.regression import Objective, ObjectiveStanding, SeriesKey, Trend
 from mmied.stats import summarize
 
 NOW = 1_800_000_000.0
@@ -36,7 +38,8 @@ PACED = Workload(scenario="b8-gap100ms", batch_size=8, gap_seconds=0.1)
 
 def make_model(name: str = "ranker", **changes: Any) -> Model:
     """A TorchScript model with the scenarios b1 and b8; keys of its spec may be given beside its own."""
-    own = {key: changes.pop(key) for key in ("workloads", "unit", "schedule", "inspect", "optimize") if key in changes}
+    taken = ("workloads", "unit", "schedule", "inspect", "optimize", "objectives")
+    own = {key: changes.pop(key) for key in taken if key in changes}
     spec = ModelSpec(
         **{"name": name, "source": Source(kind="torchscript", path=f"/models/{name}.pt"), "inputs": ()} | changes
     )
@@ -255,6 +258,7 @@ def cuda_view() -> View:
             unit=Unit(name="tokens", per_sample=64.0),
             inspect=Every(21_600.0),
             optimize=Optimize(schedule=Every(86_400.0)),
+            objectives=(Objective(metric="latency_p99", value=0.05),),
         ),
         make_model("vision", device="cuda:0", workloads=(B8,)),
     )
@@ -278,4 +282,9 @@ def cuda_view() -> View:
         make_run(1000, "vision", run_id="run-gpu", device="cuda:0", gpu_seconds=4.0, results=(on_gpu,)),
     )
     verdicts = {"ranker": (verdict(labelled(trial("compile"))),)}
-    return make_view(config, runs, verdicts=verdicts, gpu=Funds(rate=0.01, tokens_seconds=9.0, demand_ratio=0.2))
+    p99 = SeriesKey("ranker", "b1", "latency_p99")
+    promised = ObjectiveStanding(key=p99, objective=0.05, figure=0.04, headroom_ratio=0.2, missed=False, days_left=70.0)
+    drifting = Trend(key=p99, ratio_per_week=0.02, lower=0.01, upper=0.03, level=0.04, days=28.0)
+    outlooks = {"ranker": Outlook(objectives=(promised,), trends=(drifting,))}
+    gpu = Funds(rate=0.01, tokens_seconds=9.0, demand_ratio=0.2)
+    return make_view(config, runs, verdicts=verdicts, outlooks=outlooks, gpu=gpu)
