@@ -5,6 +5,7 @@ the log. The process ends with its stdin. Whatever a candidate does to the proce
 crash) stays in it.
 """
 
+import contextlib
 import os
 import sys
 import traceback
@@ -34,7 +35,8 @@ def main(folder: Path, reply_descriptor: int, parent: int) -> int:
             except NotApplicable as error:
                 reply = Reply(failure="not_applicable", message=str(error))
             except Exception as error:  # noqa: BLE001 - a worker's top: whatever a candidate raises is its outcome
-                traceback.print_exc()
+                with contextlib.suppress(OSError):  # the log's disk may be what is full
+                    traceback.print_exc()
                 reply = Reply(failure="failed", reason=reason_of(error), message=sentence_of(error))
             replies.write(to_json(reply) + "\n")
     return 0

@@ -1,6 +1,8 @@
 """A search tries what may help, says why of what it cannot try, and keeps to its budget."""
 
 import os
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -123,6 +125,26 @@ def test_good_and_bad_candidates_have_their_outcomes_in_one_search(tmp_path: Pat
     assert equal.fidelity is not None
     assert equal.fidelity.relative_l2 == 0.0
     assert equal.baseline_cost.peak_bytes > 0
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A folder for the candidate "compile" on a disk that holds its job and its log, and no compiled code."""
+    folder = tmp_path / "compile"
+    folder.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=40k", "none", folder], check=True)
+    yield tmp_path
+    subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+@pytest.mark.root
+def test_a_disk_that_fills_while_compiling_costs_that_candidate_its_turn_and_nothing_else(small_disk: Path) -> None:
+    compiled = candidate("compile", function="mmied.bench.candidates.compilation:apply")
+    found = run([compiled, candidate("same_work")], small_disk, 240.0, trial_seconds=60.0)
+
+    assert found["compile"].verdict == "does_not_help"
+    assert "No space left on device" in found["compile"].why
+    assert found["same_work"].ratios, "the search ended with the candidate"
 
 
 def test_a_budget_of_nothing_tries_nothing(tmp_path: Path) -> None:
