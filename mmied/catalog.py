@@ -45,8 +45,13 @@ EVENT_KINDS = {
     "model_changed": "a model file changed on disk",
     "runtime_changed": "torch or a library changed its version",
     "driver_changed": "the GPU driver changed",
-    "clocks_changed": "clocks or power limits changed",
+    "clocks_changed": "governor, clocks or power limits changed, or what holds the clocks down",
+    "limits_changed": "cgroup limits, CPU affinity or niceness of the runs changed",
+    "settings_changed": "threads, dtype, device, inputs or the threads' wait policy changed",
     "config_reloaded": "a new configuration took effect",
+    "baseline_accepted": "somebody accepted what a model's figures are now as its new normal",
+    "baseline_pinned": "somebody pinned a model's baseline to a saved profile",
+    "baseline_reset": "somebody had a model's baseline learned anew",
     "host_changed": "kernel, CPUs or memory changed, or the clock jumped",
 }
 
@@ -76,6 +81,9 @@ METRICS = (
     Metric("mmied_collector_success", "gauge", ("collector",), "Whether the last collection of a hardware collector succeeded."),
     Metric("mmied_budget_demand_ratio", "gauge", ("resource",), "CPU or GPU time that the schedule asks for over what the budget gives; above 1 runs are put off. resource is cpu or gpu."),
     Metric("mmied_budget_tokens_seconds", "gauge", ("resource",), "Seconds of CPU or GPU time that the budget holds at present; below 0 is owed. resource is cpu or gpu."),
+    Metric("mmied_notifications_total", "counter", ("target",), "Messages about alarms that a target took; target is webhook, alertmanager or apprise."),
+    Metric("mmied_notification_failures_total", "counter", ("target",), "Attempts to send a message that failed, by kind of target; it is tried again."),
+    Metric("mmied_notifications_waiting", "gauge", ("target",), "Messages that wait for a target to take them."),
     # profile
     Metric("mmied_model_info", "info", ("model", "revision", "format", "dtype"), "Identity of the artefact a model name currently points to; revision is the first 12 hex digits of its SHA-256."),
     Metric("mmied_model_parameters", "gauge", ("model",), "Number of parameters of the model."),

@@ -37,3 +37,7 @@ class StartError(MmiedError):
     """The daemon cannot start where it was told to: a port in use, a read-only state directory."""
 
     exit_status = EXIT_CONFIG
+
+
+class NotSent(MmiedError):
+    """A target did not take a message."""

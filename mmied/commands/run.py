@@ -21,6 +21,7 @@ from mmied.daemon.exporter import Registry, make_registry
 from mmied.daemon.hardware import Sampler
 from mmied.daemon.housekeeping import hold_little_memory, keep_house
 from mmied.daemon.logs import set_up_logging
+from mmied.daemon.notifier import Notifier
 from mmied.daemon.service import Service
 from mmied.daemon.status import make_status
 from mmied.daemon.surroundings import Surroundings
@@ -90,6 +91,8 @@ def _serve(config: Config, store: Store, counter: CountingHandler, textfile: Pat
     )
     service = Service(config, store, sampler, surroundings, artifacts=artifacts, load_config=reload_config)
     registry = make_registry(service.view)
+    notifier = Notifier(service.view, store, host=surroundings.host, counts=surroundings.notifications)
+    notifying_thread = threading.Thread(target=notifier.run, args=(stopping,), name="notifier", daemon=True)
     app = create_app(
         store=store,
         artifacts=artifacts,
@@ -100,6 +103,7 @@ def _serve(config: Config, store: Store, counter: CountingHandler, textfile: Pat
     server = HttpServer(app, config.http.host, config.http.port, web_config_of(config))
     server.start()
     house.start()
+    notifying_thread.start()
     _heed_signals(service)
     systemd.ready(environ=notifying)
     log.info("started", extra={"version": __version__, "url": server.url, "models": len(config.models)})

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from mmied.alarms import DEFAULT_RUNBOOKS, Target
 from mmied.config.mistakes import check_document
 from mmied.config.schedule import Cron, Every, Never
 from mmied.config.schema import (
@@ -87,6 +88,8 @@ class Config:
     hardware: Hardware
     models: tuple[Model, ...]
     artifacts: Artifacts = field(default_factory=Artifacts)
+    notify: tuple[Target, ...] = ()
+    runbooks: str = DEFAULT_RUNBOOKS
     regressions: Regressions = field(default_factory=Regressions)
 
 
@@ -116,6 +119,8 @@ def _resolve(keys: ConfigKeys, document: Document) -> Config:
         admission=keys.admission,
         hardware=keys.hardware,
         artifacts=keys.artifacts,
+        notify=keys.notify,
+        runbooks=keys.runbooks,
         regressions=keys.regressions,
         models=tuple(_resolve_model(model, keys, schedule, inspect) for model in keys.models),
     )

@@ -22,7 +22,7 @@ EXAMPLES = {  # of the keys that have no default
     "per_sample": "128",
     "data": "/srv/samples/labelled.npz",
 }
-SECRET_KEYS = {("history", "url")}  # a password may stand in it: it is not shown
+SECRET_KEYS = {("history", "url"), ("notify",)}  # a password may stand in it: it is not shown
 
 
 def check_document(document: Document) -> tuple[ConfigKeys | None, list[Mistake]]:

@@ -7,6 +7,8 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, ValidationInfo
 
+from mmied.alarms import DEFAULT_RUNBOOKS, Target
+from mmied.config.notify import parse_notify
 from mmied.config.objectives import parse_objectives
 from mmied.config.schedule import Cron, Every, Never, parse_cron, parse_schedule, parse_schedule_or_never
 from mmied.config.units import parse_duration, parse_size
@@ -292,4 +294,6 @@ class ConfigKeys(Section):
     artifacts: Artifacts = Artifacts()
     optimize: OptimizeKeys = OptimizeKeys()
     regressions: Regressions = Regressions()
+    notify: Annotated[tuple[Target, ...], PlainValidator(parse_notify)] = ()
+    runbooks: Annotated[str, PlainValidator(parse_text)] = DEFAULT_RUNBOOKS
     models: tuple[ModelKeys, ...] = ()

@@ -41,6 +41,11 @@ def daemon_samples(view: View) -> Iterator[Sample]:
     yield Sample("mmied_store_writes_total", (), view.history.writes)
     yield Sample("mmied_store_write_failures_total", (), view.history.write_failures)
     yield Sample("mmied_store_pruned_rows_total", (), view.history.pruned_rows)
+    told = view.notifications
+    for kind in {target.kind for target in view.config.notify}:
+        yield Sample("mmied_notifications_total", (kind,), told.sent[kind])
+        yield Sample("mmied_notification_failures_total", (kind,), told.failures[kind])
+        yield Sample("mmied_notifications_waiting", (kind,), told.waiting[kind])
     if view.hardware is not None:
         for name, state in view.hardware.collectors.items():
             yield Sample("mmied_collector_duration_seconds", (name,), state.duration_seconds)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mmied.daemon.cgroup import WorkerGroup
+from mmied.daemon.notifications import Notifications
 from mmied.daemon.tally import CountingHandler
 from mmied.records import Run
 
@@ -23,6 +24,7 @@ class Surroundings:
     group: WorkerGroup | None = None
     torch_version: str | None = None
     log_counter: CountingHandler = field(default_factory=CountingHandler)
+    notifications: Notifications = field(default_factory=Notifications)
     alive: Callable[[], bool] = lambda: True  # whether the parts beside the loop still live
     ping: Callable[[], object] = lambda: None  # tells the service manager that the loop does
     recorded: Callable[[Run], object] = lambda run: None

@@ -9,6 +9,7 @@ from mmied.config import Config, Cron, Every
 from mmied.daemon import schedule
 from mmied.daemon.funds import Funds, overdrawn_notice
 from mmied.daemon.hardware import NO_GPU
+from mmied.daemon.notifications import Notifications
 from mmied.daemon.outlook import Outlook
 from mmied.daemon.planner import Wait
 from mmied.daemon.standing import Standing
@@ -17,6 +18,7 @@ from mmied.errors import MmiedError
 from mmied.history.store import Store
 from mmied.optimization import StandingVerdict
 from mmied.records import HardwareSample, Run
+from mmied.regression import SeriesKey, SeriesStanding
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +59,8 @@ class View:
     notices: tuple[str, ...]
     verdicts: Mapping[str, Sequence[StandingVerdict]] = field(default_factory=dict)  # on candidates, by model
     outlooks: Mapping[str, Outlook] = field(default_factory=dict)  # by model
+    notifications: Notifications = field(default_factory=Notifications)
+    series: Mapping[SeriesKey, SeriesStanding] = field(default_factory=dict)  # that are judged
 
 
 def make_plan(

@@ -29,8 +29,8 @@ class _Kept:
 class Artifacts:
     """The files of all inspections of this host.
 
-    `retention_seconds`, `max_size_bytes` and `models` (those of the configuration) may be changed at any time and
-    hold from the next `prune` on. Threads may share it.
+    `retention_seconds`, `max_size_bytes`, `models` (those of the configuration) and `evidence` (the runs that active
+    regressions rest on) may be changed at any time and hold from the next `prune` on. Threads may share it.
     """
 
     def __init__(
@@ -44,6 +44,7 @@ class Artifacts:
         self.retention_seconds = retention_seconds
         self.max_size_bytes = max_size_bytes
         self.models = models
+        self.evidence: Collection[str] = ()
         self._folder = folder
 
     def keep(self, run_id: str, model: str, folder: Path) -> Mapping[str, int]:
@@ -80,17 +81,18 @@ class Artifacts:
     def prune(self, now: float | None = None) -> int:
         """Delete what is too old, then the oldest of what is too much; return how many inspections' files it were.
 
-        The newest of each configured model goes by size alone, and after all others.
+        The newest of each configured model, and evidence, go by size alone, and after all others.
         """
         now = time.time() if now is None else now
         kept = sorted((found for path in self._folder.glob("*") if (found := _look_at(path))), key=lambda one: one.at)
         newest = {one.model: one.path for one in kept if one.model in set(self.models)}
-        spare = [one for one in kept if newest.get(one.model) != one.path]
+        last = [one for one in kept if newest.get(one.model) == one.path or one.path.name in set(self.evidence)]
+        spare = [one for one in kept if one not in last]
         too_old = [one for one in spare if one.at < now - self.retention_seconds]
         size = sum(one.size_bytes for one in kept) - sum(one.size_bytes for one in too_old)
         dropped = list(too_old)
         others = [one for one in spare if one not in too_old]
-        for one in (*others, *(one for one in kept if newest.get(one.model) == one.path)):
+        for one in (*others, *last):
             if size <= self.max_size_bytes:
                 break
             size -= one.size_bytes

@@ -150,13 +150,17 @@ def read_verdicts(connection: Connection, host: str, model: str) -> tuple[Standi
     return tuple(from_json(StandingVerdict, record) for record in found)
 
 
-def read_events(connection: Connection, host: str, *, model: str | None, since: float, limit: int) -> tuple[Event, ...]:
-    """Return the newest events at or after `since`, newest first: those of `model`, or all."""
+def read_events(
+    connection: Connection, host: str, *, model: str | None, since: float, until: float | None, limit: int
+) -> tuple[Event, ...]:
+    """Return the newest events from `since` to `until`, newest first: those of `model`, or all."""
     query = select(events.c.at, events.c.kind, events.c.model, events.c.message).where(
         events.c.host == host, events.c.at >= since
     )
     if model is not None:
         query = query.where(events.c.model == model)
+    if until is not None:
+        query = query.where(events.c.at <= until)
     query = query.order_by(events.c.at.desc(), events.c.position.desc()).limit(limit)
     return tuple(Event(**row) for row in connection.execute(query).mappings())
 

@@ -22,7 +22,7 @@ from sqlalchemy import (
     union,
 )
 
-from mmied.history.tables import environments, events, goldens, hardware, results, runs, samples, verdicts
+from mmied.history.tables import changes, environments, events, goldens, hardware, results, runs, samples, verdicts
 
 SIZE_TARGET_RATIO = 0.9  # of the limit: room to write for a while before the next pruning
 LEAST_BYTES = 65536  # dropped at a time, so that the last bytes above the target do not take many rounds
@@ -45,16 +45,20 @@ def find_scope(connection: Connection, host: str, *, own_file: bool) -> Scope:
     """
     hosts = {host}
     if own_file:
-        names = union(*(select(table.c.host) for table in (runs, hardware, events)))
+        names = union(*(select(table.c.host) for table in (runs, hardware, events, changes)))
         hosts.update(connection.execute(names).scalars())
     kept = {*_newest_runs(connection, host), *_newest_runs(connection, host, runs.c.outcome == "succeeded")}
     return Scope(hosts=tuple(sorted(hosts)), kept=frozenset((host, run_id) for run_id in kept))
 
 
 def drop_older(connection: Connection, scope: Scope, cutoff: float, chunk: int) -> int:
-    """Drop up to `chunk` runs, events and hardware samples each that are older than `cutoff`; how many it were."""
+    """Drop up to `chunk` rows of each table that are older than `cutoff`; how many it were.
+
+    Points go with their runs; a change that is active never goes.
+    """
     dropped = 0
-    for table, at in ((runs, runs.c.started_at), (events, events.c.at), (hardware, hardware.c.at)):
+    dated = ((runs, runs.c.started_at), (events, events.c.at), (hardware, hardware.c.at), (changes, changes.c.ended_at))
+    for table, at in dated:
         oldest = _oldest(scope, table, at).where(at < cutoff).limit(chunk)
         dropped += _drop(connection, table, connection.execute(oldest).all())
     return dropped

@@ -11,7 +11,7 @@ from mmied.history.tables import metadata
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD = "0003"  # the newest file of migrations/versions
+HEAD = "0005"  # the newest file of migrations/versions
 MIGRATIONS = Path(__file__).with_name("migrations")
 
 _version = Table(  # as Alembic makes it

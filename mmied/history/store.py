@@ -1,27 +1,25 @@
 """The history as the rest of the program sees it: open it, write runs, ask for them."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from threading import Lock
 from typing import Self
-
-from sqlalchemy import Connection
-from sqlalchemy.exc import SQLAlchemyError
 
 from mmied.errors import HistoryError, MmiedError
 from mmied.history import postgresql, reading, sqlite, writing
-from mmied.history.database import Database, explain
+from mmied.history.database import Database
+from mmied.history.judged import Judged
 from mmied.history.mounts import MOUNTS
 from mmied.history.opening import open_database
+from mmied.history.posted import Posted
 from mmied.history.pruning import prune_steps
 from mmied.history.schema import ensure_schema
 from mmied.optimization import StandingVerdict
 from mmied.records import Event, Golden, HardwareSample, HistoryPoint, Iterations, JournalEntry, Run
+from mmied.regression import SeriesPoint
 
 
-class Store:
+class Store(Judged, Posted):
     """The runs, events and hardware samples of one host. Threads may share it; all its failures are HistoryErrors.
 
     `notice` says what an operator should know of how it was opened; `max_size_bytes` and `retention_seconds` may
@@ -38,15 +36,11 @@ class Store:
         retention_seconds: float | None = None,
         notice: str | None = None,
     ) -> None:
-        self.host = host
+        super().__init__(database, host=host)
         self.max_size_bytes = max_size_bytes
         self.retention_seconds = retention_seconds
         self.notice = notice
-        self.writes = 0
-        self.write_failures = 0
         self.pruned_rows = 0
-        self._database = database
-        self._writing = Lock()
 
     @classmethod
     def open(
@@ -81,11 +75,6 @@ class Store:
         store.writes = 0
         return store
 
-    def close(self) -> None:
-        """Close all connections."""
-        with self._writing:
-            self._database.close()
-
     # Runs
 
     def begin(self, entry: JournalEntry) -> None:
@@ -98,13 +87,14 @@ class Store:
         with self._read("read the journal") as connection:
             return reading.read_journal(connection, self.host)
 
-    def record(self, run: Run, found: Sequence[StandingVerdict] = ()) -> None:
-        """Keep `run` under its own host with the verdicts that it `found`, and end its journal entry: all or nothing.
+    def record(self, run: Run, found: Sequence[StandingVerdict] = (), points: Sequence[SeriesPoint] = ()) -> None:
+        """Keep `run` under its own host, and end its journal entry: all or nothing.
 
-        A run that is kept already stays as it is.
+        With it go the verdicts that it `found`, and its `points` of series. A run that is kept already stays as it is;
+        points that it has none of are added.
         """
         with self._write(f"record run {run.run_id}") as connection:
-            writing.add_run(connection, run, found)
+            writing.add_run(connection, run, found, points)
 
     def run(self, run_id: str) -> Run | None:
         """Return the run with its samples where they are still kept, or None."""
@@ -182,10 +172,12 @@ class Store:
         with self._write(f"record the event {event.kind}") as connection:
             writing.add_event(connection, self.host, event)
 
-    def events(self, *, model: str | None = None, since: float = 0, limit: int = 200) -> tuple[Event, ...]:
-        """Return the newest events since `since`, newest first: those of `model` alone, or all."""
+    def events(
+        self, *, model: str | None = None, since: float = 0, until: float | None = None, limit: int = 200
+    ) -> tuple[Event, ...]:
+        """Return the newest events from `since` to `until`, newest first: those of `model` alone, or all."""
         with self._read("read events") as connection:
-            return reading.read_events(connection, self.host, model=model, since=since, limit=limit)
+            return reading.read_events(connection, self.host, model=model, since=since, until=until, limit=limit)
 
     def record_hardware(self, sample: HardwareSample) -> None:
         """Keep the host's figures of one moment."""
@@ -237,30 +229,3 @@ class Store:
                 f"history {self._database.place}: the file is damaged ({damage}). Restart mmied: it sets the file "
                 "aside and begins a fresh one."
             )
-
-    @contextmanager
-    def _write(self, doing: str) -> Iterator[Connection]:
-        with self._writing:
-            try:
-                with self._explained(doing), self._database.writer.begin() as connection:
-                    yield connection
-            except HistoryError:
-                self.write_failures += 1
-                raise
-            self.writes += 1
-
-    @contextmanager
-    def _read(self, doing: str) -> Iterator[Connection]:
-        with self._explained(doing), self._database.reader.connect() as connection:
-            yield connection
-
-    @contextmanager
-    def _explained(self, doing: str) -> Iterator[None]:
-        try:
-            yield
-        except SQLAlchemyError as error:
-            raise explain(error, self._database.place, doing) from error
-        except HistoryError:
-            raise
-        except MmiedError as error:  # a record that this version cannot read
-            raise HistoryError(f"history {self._database.place}: cannot {doing}: {error}") from error

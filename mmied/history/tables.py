@@ -131,6 +131,94 @@ verdicts = Table(
     sqlite_strict=True,
 )
 
+# A series lies in one piece, in the order of its runs: the newest are read without looking at the others.
+points = Table(
+    "points",
+    metadata,
+    Column("host", Text, primary_key=True),
+    Column("model", Text, primary_key=True),  # "" for the host's own
+    Column("scenario", Text, primary_key=True),
+    Column("metric", Text, primary_key=True),
+    Column("at", _REAL, primary_key=True),
+    Column("run_id", Text, primary_key=True),
+    Column("figure", _REAL, nullable=False),  # in the metric's unit
+    Column("value", _REAL, nullable=False),  # what is judged
+    Column("uncertainty", _REAL),
+    Column("fit", _INTEGER, nullable=False),  # 0 or 1
+    Column("confirming", _INTEGER, nullable=False),  # 0 or 1
+    Column("revision", Text),
+    Column("fingerprint", Text),
+    Column("record", Text, nullable=False),  # the rest of the SeriesPoint
+    ForeignKeyConstraint(["host", "run_id"], ["runs.host", "runs.run_id"], ondelete="CASCADE"),
+    Index("points_by_run", "host", "run_id"),
+    sqlite_strict=True,
+    sqlite_with_rowid=False,
+)
+
+changes = Table(
+    "changes",
+    metadata,
+    Column("host", Text, primary_key=True),
+    Column("change_id", Text, primary_key=True),
+    Column("model", Text, nullable=False),
+    Column("scenario", Text, nullable=False),
+    Column("metric", Text, nullable=False),
+    Column("worse", _INTEGER, nullable=False),  # 0 or 1
+    Column("state", Text, nullable=False),
+    Column("started_at", _REAL, nullable=False),
+    Column("ended_at", _REAL),  # null while it is active
+    Column("record", Text, nullable=False),  # the RecordedChange
+    Index("changes_by_start", "host", "started_at"),
+    Index("changes_by_series", "host", "model", "scenario", "metric", "started_at"),
+    sqlite_strict=True,
+)
+
+baselines = Table(
+    "baselines",
+    metadata,
+    Column("host", Text, primary_key=True),
+    Column("model", Text, primary_key=True),
+    Column("scenario", Text, primary_key=True),
+    Column("metric", Text, primary_key=True),
+    Column("figure", _REAL, nullable=False),
+    Column("at", _REAL, nullable=False),
+    Column("source", Text, nullable=False),  # accepted or pinned
+    Column("record", Text, nullable=False),  # the Baseline
+    sqlite_strict=True,
+)
+
+# Since when a series is learned anew: older points are shown, and are no evidence.
+resets = Table(
+    "resets",
+    metadata,
+    Column("host", Text, primary_key=True),
+    Column("model", Text, primary_key=True),
+    Column("scenario", Text, primary_key=True),
+    Column("metric", Text, primary_key=True),
+    Column("at", _REAL, nullable=False),
+    sqlite_strict=True,
+)
+
+alarms = Table(  # that stand; one that is over goes
+    "alarms",
+    metadata,
+    Column("host", Text, primary_key=True),
+    Column("fingerprint", Text, primary_key=True),
+    Column("started_at", _REAL, nullable=False),
+    Column("record", Text, nullable=False),  # the Alarm
+    sqlite_strict=True,
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("host", Text, primary_key=True),
+    Column("message_id", Text, primary_key=True),
+    Column("queued_at", _REAL, nullable=False),
+    Column("record", Text, nullable=False),  # the Message
+    sqlite_strict=True,
+)
+
 events = Table(
     "events",
     metadata,

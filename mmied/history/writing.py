@@ -1,37 +1,42 @@
 """Turn records into rows."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
-from sqlalchemy import Connection, Insert, Table, delete, func, select
-from sqlalchemy.dialects import sqlite
+from sqlalchemy import Connection, delete, func, select
 
 from mmied.codec import to_json
+from mmied.history.inserting import add_rows
 from mmied.history.samples import pack
+from mmied.history.series import add_points
 from mmied.history.tables import environments, events, goldens, hardware, journal, results, runs, samples, verdicts
 from mmied.optimization import StandingVerdict
 from mmied.records import Environment, Event, Golden, HardwareSample, JournalEntry, Run, WorkloadResult
+from mmied.regression import SeriesPoint
 
 
 def add_journal_entry(connection: Connection, host: str, entry: JournalEntry) -> None:
     """Note that a run starts."""
-    _add(connection, journal, [{"host": host, **asdict(entry)}])
+    add_rows(connection, journal, [{"host": host, **asdict(entry)}])
 
 
-def add_run(connection: Connection, run: Run, found: Sequence[StandingVerdict] = ()) -> None:
+def add_run(
+    connection: Connection, run: Run, found: Sequence[StandingVerdict] = (), points: Sequence[SeriesPoint] = ()
+) -> None:
     """Keep `run` with all that it holds, unless it is kept already, and end its journal entry.
 
-    The verdicts that it `found` take the place of older ones.
+    The verdicts that it `found` take the place of older ones. Points that are not kept yet are added in any case: a
+    run may be from before there were any.
     """
     environment = run.environment
     if environment is not None:
-        _add(connection, environments, [_environment_row(run.host, environment)])
-    if _add(connection, runs, [_run_row(run)]):
+        add_rows(connection, environments, [_environment_row(run.host, environment)])
+    if add_rows(connection, runs, [_run_row(run)]):
         placed = list(enumerate(run.results))
-        _add(connection, results, [_result_row(run, position, result) for position, result in placed])
+        add_rows(connection, results, [_result_row(run, position, result) for position, result in placed])
         blobs = ((position, pack(result.iterations, result.references)) for position, result in placed)
-        _add(
+        add_rows(
             connection,
             samples,
             [
@@ -44,6 +49,7 @@ def add_run(connection: Connection, run: Run, found: Sequence[StandingVerdict] =
             _put_golden(connection, run.host, run.model, run.golden)
         for verdict in found:
             _put_verdict(connection, run.host, verdict)
+    add_points(connection, run.host, points)
     connection.execute(delete(journal).where(journal.c.host == run.host, journal.c.run_id == run.run_id))
 
 
@@ -52,12 +58,12 @@ def add_event(connection: Connection, host: str, event: Event) -> None:
     position = connection.execute(
         select(func.coalesce(func.max(events.c.position) + 1, 0)).where(events.c.host == host, events.c.at == event.at)
     ).scalar_one()
-    _add(connection, events, [{"host": host, "position": position, **asdict(event)}])
+    add_rows(connection, events, [{"host": host, "position": position, **asdict(event)}])
 
 
 def add_hardware(connection: Connection, host: str, sample: HardwareSample) -> None:
     """Keep the host's figures of one moment."""
-    _add(connection, hardware, [{"host": host, "at": sample.at, "record": to_json(sample)}])
+    add_rows(connection, hardware, [{"host": host, "at": sample.at, "record": to_json(sample)}])
 
 
 def drop_golden(connection: Connection, host: str, model: str) -> bool:
@@ -71,7 +77,7 @@ def _put_golden(connection: Connection, host: str, model: str, golden: Golden) -
     newer = select(goldens.c.at).where(goldens.c.host == host, goldens.c.model == model, goldens.c.at > golden.at)
     if connection.execute(newer).first() is None:
         drop_golden(connection, host, model)
-        _add(connection, goldens, [{"host": host, "model": model, "at": golden.at, "record": to_json(golden)}])
+        add_rows(connection, goldens, [{"host": host, "model": model, "at": golden.at, "record": to_json(golden)}])
 
 
 def _put_verdict(connection: Connection, host: str, verdict: StandingVerdict) -> None:
@@ -90,7 +96,7 @@ def _put_verdict(connection: Connection, host: str, verdict: StandingVerdict) ->
             "fingerprint": verdict.environment and verdict.environment.fingerprint,
             "record": to_json(verdict),
         }
-        _add(connection, verdicts, [row])
+        add_rows(connection, verdicts, [row])
 
 
 def _environment_row(host: str, environment: Environment) -> dict[str, Any]:
@@ -135,20 +141,3 @@ def _result_row(run: Run, position: int, result: WorkloadResult) -> dict[str, An
         "fingerprint": run.environment and run.environment.fingerprint,
         "record": to_json(replace(result, iterations=None, references={})),
     }
-
-
-def _add(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> int:
-    """Insert the rows that are not there yet; how many those were."""
-    if not rows:
-        return 0
-    # SQLAlchemy looks at the count of an INSERT only when told to, and says -1 on PostgreSQL otherwise.
-    statement = _insert_new(connection, table).execution_options(preserve_rowcount=True)
-    return connection.execute(statement, rows).rowcount
-
-
-def _insert_new(connection: Connection, table: Table) -> Insert:
-    if connection.dialect.name == "postgresql":
-        from sqlalchemy.dialects import postgresql  # 2 MB that a history in SQLite need not hold
-
-        return postgresql.insert(table).on_conflict_do_nothing()
-    return sqlite.insert(table).on_conflict_do_nothing()

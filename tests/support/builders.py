@@ -6,6 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from mmied.alarms import Target
 from mmied.config import Admission, Budget, Config, Every, Hardware, History, Http, Model, Optimize, Unit
 from mmied.daemon.funds import Funds
 from mmied.daemon.outlook import Outlook
@@ -261,6 +262,7 @@ def cuda_view() -> View:
             objectives=(Objective(metric="latency_p99", value=0.05),),
         ),
         make_model("vision", device="cuda:0", workloads=(B8,)),
+        notify=(Target(kind="webhook", address="https://example.org/hook"),),
     )
     device = Memory(
         space="device",
