@@ -11,10 +11,10 @@ from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from mmied.daemon_status import Status
 from mmied.history.artifacts import Artifacts
-from mmied.records import Status
 from mmied.reports.plotly_script import plotly_file
-from mmied.web import api, inspections, optimizations, pages
+from mmied.web import api, inspections, optimizations, pages, regressions
 from mmied.web.failures import failure_handlers
 from mmied.web.headers import Headers
 from mmied.web.reading import PageStore
@@ -69,6 +69,8 @@ def create_app(
             page("/inspections/{run_id}/against/{other}", inspections.difference),
             page("/inspections/{run_id}/against/{other}/flamegraph", inspections.flamegraph_difference),
             page("/optimizations/{name}", optimizations.optimizations),
+            page("/regressions", regressions.regressions),
+            page("/regressions/{change_id}", regressions.regression),
             page("/hardware", pages.hardware),
             page("/daemon", pages.daemon),
             page("/api/status", api.status),

@@ -1,12 +1,13 @@
 """Draw a scenario's history: latency, throughput, memory and the reference workloads over time."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 from typing import Any
 
 from mmied.catalog import QUANTILES
 from mmied.records import Event, HistoryPoint, Run
+from mmied.regression import RecordedChange
 from mmied.reports.charts.plot import (
     BYTES_AXIS,
     COUNT_AXIS,
@@ -20,6 +21,7 @@ from mmied.reports.charts.plot import (
     text,
     time_figure,
 )
+from mmied.reports.regression_words import change_size
 from mmied.reports.words import plain, quantile_name, reason
 
 LEAST_REFERENCE_SPAN = (0.9, 1.1)  # of the median: a steady host should look steady
@@ -33,6 +35,11 @@ class Window:
     until: float
     events: Sequence[Event] = ()
     failed: Sequence[Run] = ()
+    changes: Sequence[RecordedChange] = ()  # that were confirmed
+
+    def of(self, scenario: str) -> "Window":
+        """Return the window with the changes of one scenario alone."""
+        return replace(self, changes=[change for change in self.changes if change.key.scenario == scenario])
 
 
 def latency_chart(points: Sequence[HistoryPoint], window: Window) -> Figure | None:
@@ -159,6 +166,10 @@ def _figure(
     breaks = gaps([point.at for point in points])
     traces[0]["customdata"] = broken([point.run_id for point in points], breaks)
     marks = [(event.at, f"{plain(event.kind)}: {event.message}") for event in window.events]
+    marks += [
+        (change.started_at, f"{plain(change.key.metric)} {change_size(change)}, cause: {change.cause}")
+        for change in window.changes
+    ]
     return time_figure(traces, window.since, window.until, value_axis=axis, marks=marks)
 
 

@@ -7,8 +7,8 @@ from starlette.responses import Response
 
 from mmied import __version__
 from mmied.candidates import as_asked
+from mmied.daemon_status import ModelStatus, OptimizationStatus, Status
 from mmied.optimization import Search, StandingVerdict, Trial
-from mmied.records import ModelStatus, OptimizationStatus, Status
 from mmied.reports.charts.search import pareto_charts, speedups_chart
 from mmied.reports.search_rows import (
     COLOURS,

@@ -7,10 +7,11 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from mmied.daemon_status import ModelStatus, Status
 from mmied.history.artifacts import INSPECTION_FILE
-from mmied.records import ModelStatus, Status
 from mmied.reports.charts.iterations import iterations_chart, spread_chart
 from mmied.reports.figures import figure_groups
+from mmied.reports.regression_words import change_figures, change_size, figure
 from mmied.web.charts import HISTORY_CHARTS, Window
 from mmied.web.hardware_charts import hardware_charts
 from mmied.web.phases import phases
@@ -25,6 +26,7 @@ EVENTS = 200
 RECENT_EVENTS = 10
 RECENT_SECONDS = 7 * 86400
 RUNS = 25
+CHANGES = 50
 INSPECTIONS = 10
 FAILURES = ("failed", "timed_out", "crashed")
 
@@ -58,17 +60,19 @@ def model(site: Site, request: Request) -> Response:
     chosen, since = _range(request, RANGES_SECONDS, default, status.at)
     runs = reader.last_runs(found.name, limit=RUNS, before=before, kind="profile")
     inspections = reader.last_runs(found.name, limit=INSPECTIONS, before=None, kind="inspect")
+    changes = reader.changes(model=found.name, since=since, limit=CHANGES)
     window = Window(
         since=since,
         until=status.at,
         events=tuple(event for event in reader.events(since=since, limit=EVENTS) if event.model in (None, found.name)),
         failed=[run for run in runs if run.outcome in FAILURES and run.started_at >= since],
+        changes=changes,
     )
     charts, sparklines, cut = {}, {}, set()
     for scenario in found.scenarios:
         name = scenario.workload.scenario
         points = reader.scenario_history(found.name, name, since=since, limit=POINTS)
-        figures = {title: draw(points, window) for title, draw in HISTORY_CHARTS.items()}
+        figures = {title: draw(points, window.of(name)) for title, draw in HISTORY_CHARTS.items()}
         charts[name] = {title: figure for title, figure in figures.items() if figure is not None}
         sparklines[found.name, name] = sparkline(points)
         if len(points) == POINTS:
@@ -85,6 +89,10 @@ def model(site: Site, request: Request) -> Response:
         ranges=RANGES_SECONDS,
         chosen=chosen,
         events=window.events,
+        changes=changes,
+        figure=figure,
+        change_size=change_size,
+        change_figures=change_figures,
         runs=runs,
         inspections=inspections,
         here={run.run_id for run in inspections if site.artifacts.file(run.run_id, INSPECTION_FILE)},

@@ -6,6 +6,7 @@ from typing import ParamSpec, Protocol, TypeVar
 from mmied.errors import HistoryError
 from mmied.optimization import StandingVerdict
 from mmied.records import Event, HardwareSample, HistoryPoint, Run
+from mmied.regression import RecordedChange, SeriesKey, SeriesPoint
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -29,6 +30,19 @@ class PageStore(Protocol):
 
     def trials(self, model: str) -> tuple[StandingVerdict, ...]:
         """Return the last trial of each candidate optimization on a model."""
+
+    def change(self, change_id: str) -> RecordedChange | None:
+        """Return a change of a series."""
+
+    def changes(
+        self, *, model: str | None = None, worse: bool | None = None, since: float = 0.0, limit: int = 200
+    ) -> tuple[RecordedChange, ...]:
+        """Return the newest changes that began at or after a Unix time, newest first."""
+
+    def points(
+        self, key: SeriesKey, *, since: float = 0.0, before: float | None = None, limit: int = 500
+    ) -> tuple[SeriesPoint, ...]:
+        """Return the newest points of a series between two Unix times, oldest first."""
 
     def events(self, *, model: str | None = None, since: float = 0, limit: int = 200) -> tuple[Event, ...]:
         """Return rows of the change ledger since a Unix time."""
@@ -62,6 +76,18 @@ class Reader:
     def trials(self, model: str) -> tuple[StandingVerdict, ...]:
         """Return the last trial of each candidate optimization on a model."""
         return self._read((), self._store.trials, model)
+
+    def change(self, change_id: str) -> RecordedChange | None:
+        """Return a change of a series."""
+        return self._read(None, self._store.change, change_id)
+
+    def changes(self, *, model: str | None = None, since: float, limit: int) -> tuple[RecordedChange, ...]:
+        """Return the newest changes that began at or after a Unix time, newest first."""
+        return self._read((), self._store.changes, model=model, since=since, limit=limit)
+
+    def points(self, key: SeriesKey, *, since: float, before: float, limit: int) -> tuple[SeriesPoint, ...]:
+        """Return the newest points of a series between two Unix times, oldest first."""
+        return self._read((), self._store.points, key, since=since, before=before, limit=limit)
 
     def events(self, *, model: str | None = None, since: float, limit: int) -> tuple[Event, ...]:
         """Return rows of the change ledger since a Unix time, newest first."""

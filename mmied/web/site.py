@@ -7,8 +7,8 @@ from typing import Any
 from jinja2 import Environment
 from starlette.responses import HTMLResponse
 
+from mmied.daemon_status import Status
 from mmied.history.artifacts import Artifacts
-from mmied.records import Status
 from mmied.web.reading import PageStore, Reader
 from mmied.web.sparklines import Sparklines
 from mmied.web.templating import environment

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
+from mmied.daemon_status import ModelStatus
 from mmied.formats import seconds
-from mmied.records import HistoryPoint, ModelStatus
+from mmied.records import HistoryPoint
 from mmied.web.reading import Reader
 
 WIDTH, HEIGHT, MARGIN = 96.0, 22.0, 2.5  # of the drawing, in its own units

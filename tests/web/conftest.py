@@ -1,5 +1,6 @@
 """A host of four models with two weeks behind it, as records in memory."""
 
+import math
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -14,12 +15,12 @@ from prometheus_client import CollectorRegistry, Counter, generate_latest
 from prometheus_client.openmetrics.exposition import generate_latest as openmetrics_of
 from starlette.testclient import TestClient
 
+from mmied.daemon_status import Cost, ModelStatus, OptimizationStatus, ScenarioStatus, Status
 from mmied.errors import HistoryError
 from mmied.history.artifacts import Artifacts
 from mmied.optimization import StandingVerdict
 from mmied.records import (
     CollectorState,
-    Cost,
     Environment,
     Event,
     GpuSample,
@@ -28,14 +29,11 @@ from mmied.records import (
     Iterations,
     LatencySummary,
     Memory,
-    ModelStatus,
-    OptimizationStatus,
     Run,
-    ScenarioStatus,
-    Status,
     Workload,
     WorkloadResult,
 )
+from mmied.regression import Evidence, RecordedChange, SeriesKey, SeriesPoint
 from mmied.stats import required_samples, summarize
 from mmied.web.app import create_app
 
@@ -356,6 +354,34 @@ EVENTS = (
     Event(at=NOW - 2 * DAY, kind="runtime_changed", model=None, message="torch 2.12.1 → 2.13.0"),
 )
 
+REGRESSION = RecordedChange(
+    change_id="20261116T003000-ranker-b8-latency_p50",
+    key=SeriesKey("ranker", "b8", "latency_p50"),
+    device="cpu",
+    worse=True,
+    before=0.0185,
+    after=0.0213,
+    change_ratio=0.151,
+    lower=0.139,
+    upper=0.163,
+    sureness=0.99999,
+    started_at=NOW - 4.5 * DAY + 600,
+    first_run_id="ranker-0229",
+    last_good_at=NOW - 4.5 * DAY - 3000,
+    last_good_run_id="ranker-0228",
+    confirmed_at=NOW - 4.5 * DAY + 1500,
+    confirmed_run_id="ranker-0230",
+    cause="model",
+    evidence=(
+        Evidence(kind="event", text="The model's file changed: 77c02aa1b0de became 3fa94c1d77e0", cause="model"),
+        Evidence(kind="reference", text="The reference workloads took 0.3 % less time: the host is not slower"),
+    ),
+    events=EVENTS[:1],
+    explanation=("encoder.layers.2.linear1 took 1.9 ms more of the 2.8 ms",),
+    inspection_before="look-1",
+    inspection_after="look-2",
+)
+
 
 def runs() -> tuple[Run, ...]:
     ranker = [
@@ -388,12 +414,13 @@ def runs() -> tuple[Run, ...]:
 class FakeStore:
     """A PageStore in memory; `trouble` makes every query raise HistoryError with that message."""
 
-    points: dict[tuple[str, str], tuple[HistoryPoint, ...]] = field(default_factory=dict)
+    by_scenario: dict[tuple[str, str], tuple[HistoryPoint, ...]] = field(default_factory=dict)
     runs: tuple[Run, ...] = ()
     ledger: tuple[Event, ...] = ()
     samples: tuple[HardwareSample, ...] = ()
     whole: dict[str, Run] = field(default_factory=dict)
     verdicts: tuple[StandingVerdict, ...] = ()
+    all_changes: tuple[RecordedChange, ...] = ()
     trouble: str | None = None
     queries: int = 0
 
@@ -421,11 +448,41 @@ class FakeStore:
         self, model: str, scenario: str, *, since: float = 0, limit: int = 5000
     ) -> tuple[HistoryPoint, ...]:
         self._ask()
-        return tuple(point for point in self.points.get((model, scenario), ()) if point.at >= since)[-limit:]
+        return tuple(point for point in self.by_scenario.get((model, scenario), ()) if point.at >= since)[-limit:]
 
     def trials(self, model: str) -> tuple[StandingVerdict, ...]:
         self._ask()
         return tuple(verdict for verdict in self.verdicts if verdict.model == model)
+
+    def change(self, change_id: str) -> RecordedChange | None:
+        self._ask()
+        return next((change for change in self.all_changes if change.change_id == change_id), None)
+
+    def changes(
+        self, *, model: str | None = None, worse: bool | None = None, since: float = 0.0, limit: int = 200
+    ) -> tuple[RecordedChange, ...]:
+        self._ask()
+        found = [
+            change
+            for change in self.all_changes
+            if model in (None, change.key.model) and worse in (None, change.worse) and change.started_at >= since
+        ]
+        return tuple(sorted(found, key=lambda change: -change.started_at)[:limit])
+
+    def points(
+        self, key: SeriesKey, *, since: float = 0.0, before: float | None = None, limit: int = 500
+    ) -> tuple[SeriesPoint, ...]:
+        """Return the medians of a scenario as points, whatever the metric."""
+        self._ask()
+        points = [point for point in self.by_scenario.get((key.model, key.scenario), ()) if point.latency is not None]
+        return tuple(
+            SeriesPoint(
+                key=key, run_id=point.run_id, at=point.at, figure=point.latency.quantiles["0.5"], value=0.0,
+                fit=point.latency.fit,
+            )
+            for point in points
+            if point.latency is not None and since <= point.at < (before or math.inf)
+        )[-limit:]  # fmt: skip
 
     def events(self, *, model: str | None = None, since: float = 0, limit: int = 200) -> tuple[Event, ...]:
         self._ask()
@@ -465,7 +522,8 @@ def _measured() -> Run:
 @pytest.fixture
 def store(_two_weeks: dict[tuple[str, str], tuple[HistoryPoint, ...]], _measured: Run) -> FakeStore:
     return FakeStore(
-        points=dict(_two_weeks),
+        by_scenario=dict(_two_weeks),
+        all_changes=(REGRESSION,),
         runs=runs(),
         ledger=EVENTS,
         samples=tuple(hardware(NOW - 3600 + 15 * step) for step in range(240) if not 80 <= step < 100),
@@ -519,6 +577,7 @@ def make() -> SimpleNamespace:
         hardware=hardware,
         latency=latency,
         log_tail=LOG_TAIL,
+        regression=REGRESSION,
     )
 
 

@@ -6,7 +6,8 @@ import pytest
 from starlette.testclient import TestClient
 
 from mmied.codec import from_json
-from mmied.records import HistoryPoint, Run, Status
+from mmied.daemon_status import Status
+from mmied.records import HistoryPoint, Run
 
 
 def test_the_status_comes_back_as_it_was(client: TestClient, daemon: SimpleNamespace) -> None:

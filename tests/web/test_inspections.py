@@ -13,8 +13,9 @@ from profile_builders import cuda_profile
 from starlette.testclient import TestClient
 
 from mmied.codec import from_json, to_json
+from mmied.daemon_status import InspectionStatus
 from mmied.inspection import Inspection, NvtxRange
-from mmied.records import InspectionStatus, Run
+from mmied.records import Run
 from mmied.reports.profile_page import profile_html
 
 HOUR = 3600.0

@@ -253,7 +253,7 @@ def test_a_history_that_cannot_be_read_leaves_the_rest_of_the_page(client: TestC
 
 
 def test_an_empty_history_is_no_trouble(client: TestClient, daemon: SimpleNamespace) -> None:
-    daemon.store.points, daemon.store.runs, daemon.store.samples, daemon.store.ledger = {}, (), (), ()
+    daemon.store.by_scenario, daemon.store.runs, daemon.store.samples, daemon.store.ledger = {}, (), (), ()
 
     for address in ("/", "/models/ranker", "/hardware"):
         assert client.get(address).status_code == 200
@@ -311,8 +311,8 @@ def test_fifty_models_are_drawn_within_a_tenth_of_a_second_and_asked_for_once(
 ) -> None:
     models = tuple(make.model(f"model-{number}") for number in range(50))
     daemon.status = make.status(models=models)
-    points = daemon.store.points["ranker", "b1"][-40:]
-    daemon.store.points = {(model.name, work.scenario): points for model in models for work in make.workloads}
+    points = daemon.store.by_scenario["ranker", "b1"][-40:]
+    daemon.store.by_scenario = {(model.name, work.scenario): points for model in models for work in make.workloads}
 
     times = []
     for _ in range(6):

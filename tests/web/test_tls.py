@@ -1,8 +1,6 @@
 """TLS as web-config.yml asks for it, with real certificates, handshakes and clients that hang in them."""
 
 import contextlib
-import datetime
-import ipaddress
 import socket
 import ssl
 from collections.abc import Iterator
@@ -10,9 +8,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from certificates import make_certificate
 
 from mmied.errors import ConfigError
 from mmied.web.server import HttpServer
@@ -23,30 +19,6 @@ from mmied.web.web_config import WebConfig, load_web_config
 async def app(scope, receive, send):
     await send({"type": "http.response.start", "status": 200, "headers": []})
     await send({"type": "http.response.body", "body": scope["scheme"].encode()})
-
-
-def make_certificate(folder: Path, name: str, passphrase: bytes | None = None) -> Path:
-    """Write a certificate that vouches for itself and for 127.0.0.1, and its key NAME.key; return its path."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
-    now = datetime.datetime.now(datetime.UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(subject)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(hours=1))
-        .not_valid_after(now + datetime.timedelta(hours=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    encryption = serialization.BestAvailableEncryption(passphrase) if passphrase else serialization.NoEncryption()
-    pem = serialization.Encoding.PEM
-    (folder / f"{name}.key").write_bytes(key.private_bytes(pem, serialization.PrivateFormat.PKCS8, encryption))
-    (folder / f"{name}.crt").write_bytes(certificate.public_bytes(pem))
-    return folder / f"{name}.crt"
 
 
 @pytest.fixture

@@ -26,9 +26,9 @@ def distribution_chart(result: WorkloadResult) -> Chart | None:
         return None
     published, estimator, _ = latency_samples(result.iterations)
     walls = result.iterations.wall_seconds
-    traces = [_steps(ESTIMATORS[estimator], published, "var(--clean)")]
+    traces = [steps(ESTIMATORS[estimator], published, "var(--clean)")]
     if len(published) != len(walls) or estimator == "wall_minus_wait":
-        traces.append(_steps("wall clock, all calls", walls, "var(--contended)", dash="dot"))
+        traces.append(steps("wall clock, all calls", walls, "var(--contended)", dash="dot"))
     quantiles = result.latency.quantiles if result.latency else {}
     marks = {key: quantiles[key] for key in map(str, QUANTILES) if key in quantiles}
     if marks:
@@ -63,7 +63,8 @@ def distribution_chart(result: WorkloadResult) -> Chart | None:
     )
 
 
-def _steps(name: str, samples: Sequence[float], color: str, dash: str = "solid") -> Figure:
+def steps(name: str, samples: Sequence[float], color: str, dash: str = "solid") -> Figure:
+    """Return the trace of an empirical distribution."""
     ordered = sorted(samples)
     shown = _shown(len(ordered))
     return {
