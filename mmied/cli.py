@@ -9,7 +9,11 @@ from pathlib import Path
 
 from mmied import __version__
 from mmied.commands.bench_arguments import add_bench_commands
+from mmied.commands.detect_arguments import add_detect_command
+from mmied.commands.grafana import add_grafana_commands
 from mmied.commands.optimize_arguments import add_optimize_command
+from mmied.commands.regression_arguments import add_regression_commands
+from mmied.commands.rules import add_rules_command
 from mmied.commands.shared_arguments import positive
 from mmied.errors import EXIT_FAILURE, ConfigError, MmiedError
 
@@ -57,6 +61,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     check.add_argument("--load", action="store_true", help="open each model in a worker and run one batch")
 
+    doctor = _verb(verbs, "doctor", _doctor, "tell what this host lacks; exit status 1 if something does not work")
+    doctor.add_argument("--config", type=Path, default=DEFAULT_CONFIG, metavar="FILE", help="default: %(default)s")
+    doctor.add_argument("--format", choices=("text", "json"), default="text", help="default: %(default)s")
+
     demo = _verb(verbs, "demo", _demo, "write three models and profile them, to look around")
     demo.add_argument("--state", type=Path, metavar="DIR", help="default: $XDG_STATE_HOME/mmied-demo")
     demo.add_argument("--listen", default=DEFAULT_LISTEN, metavar="HOST:PORT", help="default: %(default)s")
@@ -79,6 +87,15 @@ def _parser() -> argparse.ArgumentParser:
 
     add_bench_commands(partial(_verb, verbs))
     add_optimize_command(partial(_verb, verbs))
+    add_detect_command(partial(_verb, verbs))
+    add_rules_command(partial(_verb, verbs))
+    test = _verb(verbs, "notify-test", _notify_test, "send a test message to each target of `notify`")
+    test.add_argument("--config", type=Path, default=DEFAULT_CONFIG, metavar="FILE", help="default: %(default)s")
+
+    grafana = verbs.add_parser("grafana", help="bring the dashboards to Grafana")
+    add_grafana_commands(partial(_verb, grafana.add_subparsers(required=True, metavar="COMMAND")))
+
+    add_regression_commands(verbs, _verb, default_config=DEFAULT_CONFIG)
 
     trust = verbs.add_parser("trust", help="say which model files may be loaded as code")
     trust_verbs = trust.add_subparsers(required=True, metavar="COMMAND")
@@ -120,6 +137,18 @@ def _check(options: argparse.Namespace) -> int:
     from mmied.commands.check import check
 
     return check(options.config, load=options.load)
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from mmied.commands.doctor import doctor
+
+    return doctor(options.config, as_json=options.format == "json")
+
+
+def _notify_test(options: argparse.Namespace) -> int:
+    from mmied.commands.notify_test import notify_test
+
+    return notify_test(options.config)
 
 
 def _demo(options: argparse.Namespace) -> int:

@@ -12,11 +12,24 @@ NEEDS = {
         "Debian's package `prometheus`",
         lambda: shutil.which("prometheus") is not None and shutil.which("promtool") is not None,
     ),
+    "alertmanager": (
+        "Debian's package `prometheus-alertmanager`",
+        lambda: shutil.which("prometheus-alertmanager") is not None and shutil.which("amtool") is not None,
+    ),
     "postgresql": (
         "Debian's package `postgresql`",
         lambda: shutil.which("initdb") is not None or any(Path("/usr/lib/postgresql").glob("*/bin/initdb")),
     ),
     "root": ("to be root", lambda: os.geteuid() == 0),
+    "systemd": (
+        "to be root, and Debian's packages `systemd`, `procps` and `python3-venv`",
+        lambda: (
+            os.geteuid() == 0
+            and Path("/lib/systemd/systemd").exists()
+            and all(map(shutil.which, ("systemd-analyze", "unshare", "nsenter", "ps")))
+            and any(Path("/usr/lib").glob("python3*/ensurepip"))
+        ),
+    ),
     "gpu": ("a CUDA device", lambda: any(Path("/dev").glob("nvidia[0-9]*"))),
 }
 NEVER_REQUIRED = {"gpu"}
