@@ -39,11 +39,14 @@ def compare(job: Job, folder: Path, report: worker.Report) -> None:
         steps.reached(f"load {spec.name}")
         try:
             contest.open(spec)
+            found.revisions[spec.name] = contest.revision(spec.name)
         except Exception as error:  # noqa: BLE001 - a model raises what it likes
             found.fail(contest, spec.name, error)
     for workload in job.workloads:
         steps.reached(f"measure {workload.scenario}")
         _measure(contest, workload, order, found)
+    if order.look:
+        _look_at_outputs(contest, job.workloads[0], order.baseline, found)
     if contest.labelled:
         steps.reached("accuracy")
         _hold_against_labels(contest, max(workload.batch_size for workload in job.workloads), found)
@@ -65,6 +68,9 @@ class _Found:
         self.accuracies: dict[str, Accuracy] = {}
         self.failures: dict[str, str] = {}
         self.notes: list[str] = []
+        self.rounds: dict[str, int] = {}
+        self.revisions: dict[str, str | None] = {}
+        self.drift_ratios: dict[str, float] = {}
 
     def fail(self, contest: "Contest", name: str, error: BaseException, where: str = "") -> None:
         self.failures[name] = where + _told(error)
@@ -77,6 +83,9 @@ class _Found:
             accuracies=self.accuracies,
             failures=self.failures,
             notes=tuple(self.notes),
+            rounds=self.rounds,
+            revisions=self.revisions,
+            drift_ratios=self.drift_ratios,
         )
 
 
@@ -88,11 +97,26 @@ def _measure(contest: "Contest", workload: Workload, order: CompareOrder, found:
     )
     if rotation.seen is not None:
         found.iterations[workload.scenario] = dict(rotation.seen.iterations)
+        found.rounds[workload.scenario] = rotation.seen.rounds
         found.ratios += ratios_of(rotation.seen, size, order.baseline)
         found.notes += notes_on(
-            rotation.seen, size, baseline=order.baseline, num_runs=order.num_runs, option="--time-limit"
+            rotation.seen, size, baseline=order.baseline, num_runs=order.num_runs, option=order.option
         )
     found.notes += notes_on_shapes(rotation.shapes, size)
+
+
+def _look_at_outputs(contest: "Contest", workload: Workload, baseline: str, found: _Found) -> None:
+    """Tell how far the outputs of the models are from the baseline's, for the same inputs."""
+    from mmied.bench.golden import drift_ratio  # after torch
+
+    try:
+        seen = {name: contest.look(name, workload) for name in contest.names}
+    except Exception as error:  # noqa: BLE001 - a model raises what it likes
+        found.notes.append(f"the outputs were not held against one another: {_told(error)}")
+        return
+    for name, outputs in seen.items():
+        if name != baseline and baseline in seen and outputs.inputs == seen[baseline].inputs:
+            found.drift_ratios[name] = drift_ratio(seen[baseline], outputs)
 
 
 def _hold_against_labels(contest: "Contest", batch_size: int, found: _Found) -> None:

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import torch
 
-from mmied.bench import accuracy
+from mmied.bench import accuracy, golden
 from mmied.bench.dataset import fed_by, read_dataset
 from mmied.bench.orders import CompareOrder
 from mmied.bench.rotation import Rotation, rotate
 from mmied.bench.session import Session
 from mmied.profiles import Accuracy
-from mmied.records import ModelSpec, Workload
+from mmied.records import Golden, ModelSpec, Workload
 
 
 class Contest:
@@ -40,6 +40,14 @@ class Contest:
         if self._dataset is not None:
             session.model = fed_by(session.model, self._dataset, spec)
         self._sessions[spec.name], self._specs[spec.name] = session, spec
+
+    def revision(self, name: str) -> str | None:
+        """Return the SHA-256 of the files that a model was opened from."""
+        return self._sessions[name].model.revision
+
+    def look(self, name: str, workload: Workload) -> Golden:
+        """Return what a model gives for its fixed inputs. Raises whatever the model raises."""
+        return golden.look(self._sessions[name], self._specs[name], workload, run_id="")
 
     def drop(self, name: str) -> None:
         """Let go of a model that failed, if it was opened."""

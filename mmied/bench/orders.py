@@ -39,17 +39,26 @@ class CompareOrder:
     limit_seconds: float  # of each batch size
     dataset: str | None = None
     metric: str | None = None
+    look: bool = False  # hold the outputs against the baseline's
+    option: str = "--time-limit"  # what gives the calls more time
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InterleavedResult:
-    """What calling the models in turn gave: calls by workload and model, and what went wrong by model."""
+    """What calling the models in turn gave: calls by workload and model, and what went wrong by model.
+
+    `rounds` are by workload, `revisions` of the models that were opened. `drift_ratios` tell how far outputs are from
+    the baseline's, 0 for equal, for the first workload.
+    """
 
     iterations: Mapping[str, Mapping[str, Iterations]]
     ratios: tuple[PairedRatio, ...]
     accuracies: Mapping[str, Accuracy]
     failures: Mapping[str, str]
     notes: tuple[str, ...]
+    rounds: Mapping[str, int] = field(default_factory=dict)
+    revisions: Mapping[str, str | None] = field(default_factory=dict)
+    drift_ratios: Mapping[str, float] = field(default_factory=dict)
 
 
 def give_order(order: object, folder: Path) -> None:

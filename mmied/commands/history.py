@@ -6,10 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mmied.codec import to_json
-from mmied.commands.run import opened_store
+from mmied.commands.own_history import opened_history
 from mmied.commands.status import local_time
 from mmied.commands.table import format_table
-from mmied.config import load_config
 from mmied.errors import MmiedError
 from mmied.history.store import Store
 from mmied.records import Run
@@ -25,10 +24,7 @@ def history(config_path: Path, model: str, *, form: str, limit: int) -> int:
 
     Raises ConfigError, or HistoryError when there is no history to read.
     """
-    config = load_config(config_path)
-    if config.history.url is None and not (config.state / "history.sqlite").exists():
-        raise MmiedError(f"{config.state}: holds no history. Has the daemon run with this configuration?")
-    with opened_store(config) as store:
+    with opened_history(config_path) as (_, store):
         runs = _runs(store, model, limit)
     if form == "json":
         for run in runs:
@@ -58,7 +54,7 @@ def _runs(store: Store, model: str, limit: int) -> list[Run]:
 
 def _rows(run: Run) -> Iterator[tuple[object, ...]]:
     if not run.results:
-        what = {"inspect": "(inspection)", "optimize": "(search)"}.get(run.kind, "")
+        what = {"inspect": "(inspection)", "optimize": "(search)", "compare": "(comparison)"}.get(run.kind, "")
         yield (run.run_id, run.ended_at, run.outcome, run.reason, what, *("",) * 8)
     for result in run.results:
         latency = result.latency

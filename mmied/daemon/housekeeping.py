@@ -6,6 +6,7 @@ import threading
 import time
 
 from mmied.daemon.hardware import Sampler
+from mmied.daemon.predecessors import Predecessors
 from mmied.errors import HistoryError
 from mmied.history.artifacts import Artifacts
 from mmied.history.store import Store
@@ -38,7 +39,13 @@ def give_memory_back() -> None:
 
 
 def keep_house(
-    *, sampler: Sampler, store: Store, artifacts: Artifacts, interval_seconds: float, stop: threading.Event
+    *,
+    sampler: Sampler,
+    store: Store,
+    artifacts: Artifacts,
+    predecessors: Predecessors,
+    interval_seconds: float,
+    stop: threading.Event,
 ) -> None:
     """Do so until `stop`: the body of a thread. What goes wrong is logged and tried again the next time."""
     kept_at = pruned_at = float("-inf")
@@ -53,6 +60,7 @@ def keep_house(
             if began - pruned_at >= PRUNE_SECONDS:
                 pruned_at = began
                 log.info("artifacts_pruned", extra={"inspections": artifacts.prune(time.time())})
+                log.info("predecessors_pruned", extra={"copies": predecessors.prune()})
                 rows = store.prune(time.time())
                 log.info("history_pruned", extra={"rows": rows})
         except HistoryError as error:

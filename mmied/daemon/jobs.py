@@ -12,12 +12,14 @@ from mmied.daemon.outcome import Limits
 from mmied.daemon.searches import OVERTIME_SECONDS, SERVING_PROCESSES, SLICE_SECONDS
 from mmied.records import Golden, Job, Run, WorkloadResult
 
-Kind = Literal["profile", "inspect", "optimize"]
+Kind = Literal["profile", "inspect", "optimize", "compare"]
+COMPARED_TIMES = 3.0  # as long as a profile run may take: it calls two models, in several processes
 # The worker's module by kind of job.
 WORKERS: Mapping[Kind, tuple[str, ...]] = {
     "profile": ("mmied.bench.worker",),
     "inspect": ("mmied.bench.inspect_worker",),
     "optimize": ("mmied.bench.trial.slice_worker",),
+    "compare": ("mmied.bench.predecessor_worker",),
 }
 
 
@@ -30,7 +32,7 @@ def make_job(
     kind: Kind = "profile",
     golden: Golden | None = None,
 ) -> Job:
-    """Return the job that profiles, inspects or searches `model`; an inspection looks at its first workload.
+    """Return the job of a kind for `model`; an inspection looks at its first workload.
 
     Digests that its `last` success took spare hashing the files again. Outputs are held against `golden`.
     """
@@ -56,6 +58,9 @@ def worker_limits(config: Config, kind: Kind = "profile") -> Limits:
             timeout_key=None,
             memory_bytes=SERVING_PROCESSES * memory if memory is not None else None,
         )
+    if kind == "compare":
+        limits = worker_limits(config)
+        return replace(limits, timeout_seconds=COMPARED_TIMES * limits.timeout_seconds, timeout_key=None)
     return Limits(
         timeout_seconds=config.budget.run_timeout_seconds,
         memory_bytes=config.budget.worker_memory_bytes,

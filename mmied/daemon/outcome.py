@@ -65,7 +65,7 @@ def _read(path: Path) -> Run | None:
 
 def _with_every_scenario(run: Run, job: Job) -> Run:
     """Return the run with the scenarios that it did not come to: they went wrong as it did. Other kinds have none."""
-    if run.outcome in ("succeeded", "refused") or run.kind in ("inspect", "optimize"):
+    if run.outcome in ("succeeded", "refused") or run.kind in ("inspect", "optimize", "compare"):
         return run
     reached = {result.workload.scenario for result in run.results}
     lost = (

@@ -33,7 +33,7 @@ class House:
     def record_hardware(self, sample: HardwareSample) -> None:
         self.kept.append(sample)
 
-    def prune(self, now: float) -> int:
+    def prune(self, now: float = 0.0) -> int:
         self.pruned.append(now)
         return 3
 
@@ -42,6 +42,7 @@ class House:
             sampler=self,  # type: ignore[arg-type]
             store=self,  # type: ignore[arg-type]
             artifacts=self,  # type: ignore[arg-type]
+            predecessors=self,  # type: ignore[arg-type]
             interval_seconds=interval_seconds,
             stop=self.stop,
         )
@@ -53,7 +54,7 @@ def test_every_round_samples_and_a_minute_keeps_one_and_an_hour_prunes_once() ->
 
     assert len(house.sampled) == 5
     assert house.kept == [HARDWARE]
-    assert len(house.pruned) == 2, "the history, and the files of inspections"
+    assert len(house.pruned) == 3, "the files of inspections, those of models, and the history"
 
 
 @pytest.mark.parametrize("error", [HistoryError("the disk is full"), ZeroDivisionError("a bug")])

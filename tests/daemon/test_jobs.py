@@ -1,10 +1,13 @@
 """Jobs carry what the configuration says, and what never became a run is a record like any other."""
 
+from pathlib import Path
+
 from builders import B1, B8, NOW, make_config, make_model, make_run
 
 from mmied.codec import from_json, to_json
 from mmied.daemon.admission import Refusal
 from mmied.daemon.jobs import device_of, make_job, new_run_id, refused_run, stillborn_run, worker_limits
+from mmied.daemon.outcome import account_for
 from mmied.records import Job
 
 
@@ -56,3 +59,17 @@ def test_a_run_whose_worker_could_not_be_started_is_a_failure_of_every_scenario(
     assert (run.run_id, run.outcome, run.reason) == ("run-1", "failed", "internal")
     assert run.message == "no worker could be started: no more processes"
     assert {(result.outcome, result.message) for result in run.results} == {("failed", run.message)}
+
+
+def test_a_comparison_of_two_files_may_take_thrice_as_long_and_has_no_scenarios(tmp_path: Path) -> None:
+    model = make_model()
+    config = make_config(model, budget={"run_timeout_seconds": 60.0})
+    limits = worker_limits(config, "compare")
+    job = make_job(model, config, run_id="run-1", last=None, kind="compare")
+
+    assert (limits.timeout_seconds, limits.memory_bytes) == (180.0, 8_000_000_000)
+    assert job.workloads == (B1, B8)
+    assert refused_run(model, Refusal("budget", "spent"), host="here", now=NOW, kind="compare").results == ()
+    assert stillborn_run(job, OSError("full"), host="here", started_at=NOW).results == ()
+    lost = account_for(job, tmp_path, end=None, limits=None, host="here", started_at=NOW)
+    assert (lost.kind, lost.outcome, lost.results) == ("compare", "crashed", ())
