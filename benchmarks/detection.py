@@ -13,14 +13,14 @@ import itertools
 import json
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean, median
 
 import numpy as np
+from detection_rules import Rule, Values, rules
 from figures import Figure, at_most, report
-from numpy.typing import NDArray
 
 from mmied.commands.table import format_table
 from mmied.verdicts.changes import find_changes
@@ -28,9 +28,7 @@ from mmied.verdicts.changes import find_changes
 MARGIN = 5
 FALSE_ALARMS_PER_1000 = 0.5
 SPEED_SECONDS = 0.005
-
-Values = NDArray[np.float64]
-Rule = Callable[[Values], list[int]]
+CORRELATIONS = (0.0, 0.5, 0.7, 0.9)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,65 +74,41 @@ def main() -> int:
             figures.append(Figure(what=f"{name}: {what}", shown=f"{own:.3f}", bar=bar, met=own > best))
         rate = ours.false_alarms_per_1000
         figures.append(at_most(f"{name}: false alarms per 1,000 points", rate, FALSE_ALARMS_PER_1000, "{:.2f}"))
+    still = {f"noise, correlation {each}": [wandering(500, each, seed) for seed in range(40)] for each in CORRELATIONS}
+    still["a daily cycle"] = [daily(seed) for seed in range(40)]
+    still["two modes"] = [bimodal(500, seed) for seed in range(40)]
+    print("No shift at all: false alarms per 1,000 points")
+    rates = {rule: [unprovoked(find, each) for each in still.values()] for rule, find in rules().items()}
+    print(
+        format_table(("rule", *still), [(rule, *(f"{rate:.1f}" for rate in row)) for rule, row in rates.items()]), "\n"
+    )
+    for what, rate in zip(still, rates["find_changes"], strict=True):
+        figures.append(at_most(f"{what}: false alarms per 1,000 points", rate, 1.0, "{:.2f}"))
     figures.append(at_most("a series of 1,000 points", seconds_for(1000) * 1e3, SPEED_SECONDS * 1e3, "{:.1f} ms"))
     return report(figures)
 
 
-def rules() -> dict[str, Rule]:
-    """Return what is compared; Otava where it is installed."""
-    found: dict[str, Rule] = {
-        "find_changes": lambda values: [change.index for change in find_changes(values)],
-        "never": lambda values: [],
-        "10 % above the mean of 10": lambda values: fixed_threshold(values, 0.10),
-        "Perfherder's t > 7": lambda values: perfherder(values, 7.0),
-        "Perfherder's t > 5": lambda values: perfherder(values, 5.0),
-    }
-    try:
-        from otava.analysis import compute_change_points
-    except ImportError:
-        print("apache-otava is not installed and left out. To have it: pip install apache-otava\n")
-        return found
-
-    def otava(values: Values) -> list[int]:
-        finite = np.flatnonzero(np.isfinite(values))
-        points, _ = compute_change_points(values[finite].tolist())
-        return [int(finite[point.index]) for point in points]
-
-    return found | {"Otava's defaults": otava}
+def wandering(count: int, correlation: float, seed: int) -> Values:
+    """Return a first-order autoregression about 100, of deviation 1, without any shift."""
+    steps = np.random.default_rng(seed).normal(0, np.sqrt(1 - correlation**2), count + 200)
+    return 100 + np.array(list(itertools.accumulate(steps, lambda at, step: correlation * at + step)))[200:]
 
 
-def fixed_threshold(values: Values, ratio: float, before: int = 10) -> list[int]:
-    """Return where a value leaves the mean of those before it, since the last time, by `ratio`."""
-    found: list[int] = []
-    start = 0
-    for index in range(before, len(values)):
-        if index - start < before:
-            continue
-        mean = float(np.nanmean(values[max(start, index - before) : index]))
-        if mean and abs(values[index] / mean - 1) > ratio:
-            found.append(index)
-            start = index
-    return found
+def daily(seed: int) -> Values:
+    """Return a fortnight of half hours with a daily cycle of three deviations, without any shift."""
+    at = np.arange(14 * 48)
+    return 100 + 3 * np.sin(2 * np.pi * at / 48) + np.random.default_rng(seed).normal(0, 1, len(at))
 
 
-def perfherder(values: Values, threshold: float, window: int = 12) -> list[int]:
-    """Return the peaks of Welch's t between the `window` values before and from each point, as Perfherder alerts."""
-    t = np.zeros(len(values))
-    for index in range(window, len(values) - window + 1):
-        before, after = values[index - window : index], values[index : index + window]
-        spread = np.sqrt((before.var(ddof=1) + after.var(ddof=1)) / window)
-        difference = abs(after.mean() - before.mean())
-        t[index] = difference / spread if spread > 0 else (np.inf if difference else 0.0)
-    found: list[int] = []
-    index = 0
-    while index < len(t):
-        end = index
-        while end < len(t) and t[end] >= threshold:
-            end += 1
-        if end > index:
-            found.append(index + int(np.argmax(t[index:end])))
-        index = end + 1
-    return found
+def bimodal(count: int, seed: int) -> Values:
+    """Return values of which every fifth, at random, is of a slower mode, without any shift."""
+    random = np.random.default_rng(seed)
+    return random.normal(100, 1, count) + random.choice([0.0, 50.0], count, p=[0.8, 0.2])
+
+
+def unprovoked(find: Rule, series: Sequence[Values]) -> float:
+    """Return the shifts that a rule finds where there is none, per 1,000 points."""
+    return 1000 * sum(len(find(each)) for each in series) / sum(map(len, series))
 
 
 def score(series: Sequence[Marked], find: Rule) -> Score:

@@ -11,6 +11,7 @@ SYMBOLS = {  # beside the word, so that colour is never alone
     "running": "▶",
     "waiting": "○",
     "refused": "◧",
+    "regressed": "▲",
     "failing": "▲",
     "failed": "▲",
     "timed_out": "▲",
