@@ -3,6 +3,7 @@
 import contextlib
 import http.client
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -54,8 +55,10 @@ class Daemon:
 
 
 @contextlib.contextmanager
-def running_daemon(config: Path, port: int) -> Iterator[Daemon]:
+def running_daemon(config: Path, port: int, environ: Mapping[str, str] | None = None) -> Iterator[Daemon]:
     """Run `mmied run` on `config`, which listens on 127.0.0.1:`port`, until the block is left.
+
+    `environ` is added to this process's own.
 
     Raises RuntimeError, with the end of its log, when it does not get ready.
     """
@@ -67,6 +70,7 @@ def running_daemon(config: Path, port: int) -> Iterator[Daemon]:
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
+            env={**os.environ, **(environ or {})},
         )
     try:
         while not _is_ready(port):
