@@ -242,7 +242,7 @@ def world_for(fault: Fault) -> Iterator[World]:
             "batch_sizes": [8], "threads": 1,
         }  # fmt: skip
         port = free_port()
-        settings = {
+        settings: dict[str, object] = {
             "state": str(folder / "state"),
             "http": {"listen": f"127.0.0.1:{port}"},
             "schedule": {"profile": "12s", "inspect": "never"},

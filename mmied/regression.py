@@ -68,7 +68,8 @@ class SeriesPoint:
     `figure` is what is published, in the metric's unit. `value` is what is judged: the figure, or its logarithm where
     the figure is positive by nature and `log` says so, from whichever estimator is steadiest. `references` are the
     logarithms of what the reference workloads took in the same minutes; `uncertainty` is the standard error of
-    `value` within the run. A point that is not `fit` is shown, and is no evidence.
+    `value` within the run, `calm` the share of it that nothing disturbed. A point that is not `fit` is shown, and is no
+    evidence. `fingerprint` is of what it ran on; of the host's own series, beside which model it was looked at.
     """
 
     key: SeriesKey
@@ -79,6 +80,7 @@ class SeriesPoint:
     log: bool = True
     references: Mapping[str, float] = field(default_factory=dict)
     uncertainty: float | None = None
+    calm: float | None = None
     fit: bool = True
     contended_ratio: float | None = None
     revision: str | None = None

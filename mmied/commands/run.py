@@ -58,13 +58,6 @@ def _serve(config: Config, store: Store, counter: CountingHandler, textfile: Pat
     sampler.sample(time.time())
     artifacts = artifacts_of(config)
     stopping = threading.Event()
-    house = threading.Thread(
-        target=keep_house,
-        kwargs={"sampler": sampler, "store": store, "artifacts": artifacts, "stop": stopping}
-        | {"interval_seconds": config.hardware.interval_seconds},
-        name="housekeeping",
-        daemon=True,
-    )
     registry: Registry | None = None
 
     def export() -> None:
@@ -90,6 +83,13 @@ def _serve(config: Config, store: Store, counter: CountingHandler, textfile: Pat
         recorded=lambda _: export(),
     )
     service = Service(config, store, sampler, surroundings, artifacts=artifacts, load_config=reload_config)
+    house = threading.Thread(
+        target=keep_house,
+        kwargs={"sampler": sampler, "store": store, "artifacts": artifacts, "stop": stopping}
+        | {"predecessors": service.predecessors, "interval_seconds": config.hardware.interval_seconds},
+        name="housekeeping",
+        daemon=True,
+    )
     registry = make_registry(service.view)
     notifier = Notifier(service.view, store, host=surroundings.host, counts=surroundings.notifications)
     notifying_thread = threading.Thread(target=notifier.run, args=(stopping,), name="notifier", daemon=True)

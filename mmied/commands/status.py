@@ -5,15 +5,19 @@ import ssl
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from mmied.codec import from_json
 from mmied.commands.table import format_table
+from mmied.daemon_status import ModelStatus, ScenarioStatus, Status
 from mmied.errors import MmiedError
-from mmied.records import LatencySummary, ModelStatus, ScenarioStatus, Status
+from mmied.records import LatencySummary
+from mmied.regression import SeriesStanding
+from mmied.reports.regression_words import HOST_NAME, told
 
 TIMEOUT_SECONDS = 10.0
+TOLD_EVIDENCE = 2  # of a regression; `mmied regressions show` has the rest
 
 
 def status(url: str, *, as_json: bool, user: str | None, password: str | None, ca_file: Path | None) -> int:
@@ -64,14 +68,27 @@ def _lines(status: Status) -> Iterator[str]:
     yield ""
     rows = [row for model in status.models for row in _rows(model, status.at)]
     yield format_table(("model", "state", "scenario", "p50", "p95", "p99", "samples/s", "last run", "next run"), rows)
+    yield from _regressions(HOST_NAME, status.host_series)
     for model in status.models:
         if model.why is not None:
             yield f"{model.name}: {model.state}: {model.why}"
         if model.inspection is not None and model.inspection.why is not None:
             yield f"{model.name}: inspections: {model.inspection.why}"
+        yield from _regressions(model.name, model.series, told_already=model.state == "regressed")
         yield from _searches(model)
         if model.drift_ratio:
             yield f"{model.name}: outputs: {model.drift_ratio:.3g} away from those recorded first"
+
+
+def _regressions(name: str, series: Sequence[SeriesStanding], *, told_already: bool = False) -> Iterator[str]:
+    """Yield a line for each active regression; the state of a model has those that are its own."""
+    for standing in series:
+        change = standing.change
+        if change is None or not change.worse or change.state != "active":
+            continue
+        if not told_already or change.part_of is not None:
+            yield f"{name}: regression: {told(change)}"
+        yield from (f"{name}:   {evidence.text}" for evidence in change.evidence[:TOLD_EVIDENCE])
 
 
 def _searches(model: ModelStatus) -> Iterator[str]:

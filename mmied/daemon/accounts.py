@@ -15,6 +15,7 @@ from mmied.records import Run
 Standings = Mapping[str, Standing]
 
 MOST_PARTS = 500  # of searches in LATELY_SECONDS
+COMPARED_RUNS = 3.0  # what a comparison of two files costs, in runs, before there was one
 LATELY_SECONDS = 3600.0  # a model that was not run for so long gets its first run at once
 
 
@@ -158,6 +159,10 @@ class Accounts:
         standing = standings.get(model.name, Standing())
         if kind == "optimize":
             return 0.0  # its time is given to it beside the budget: see `granted`
+        if kind == "compare":
+            last = standing.comparisons.last_run
+            known = last.cpu_seconds if last is not None else None
+            return COMPARED_RUNS * self.cpu_cost(model, standings) if known is None else known
         if kind == "inspect":
             last = standing.inspections.last_run
             return _first_inspect_cost(model) if last is None or last.cpu_seconds is None else last.cpu_seconds
@@ -171,9 +176,11 @@ class Accounts:
         standing = standings.get(model.name, Standing())
         if kind == "optimize":
             return 0.0
-        last = standing.inspections.last_run if kind == "inspect" else standing.last_run
+        last = standing.of(kind).last_run
         if last is not None and last.gpu_seconds is not None:
             return last.gpu_seconds
+        if kind == "compare":
+            return COMPARED_RUNS * self.gpu_cost(model, standings)
         if kind == "inspect":
             return budget.INSPECT_SECONDS
         return budget.expected_gpu_seconds(
@@ -203,7 +210,7 @@ class Accounts:
         asked = [(self._cpu, self.cpu_cost(model, standings, kind), "CPU", "cpu_ratio")]
         if (bucket := self._gpus.get(device_of(model.spec.device))) is not None:
             asked.append((bucket, self.gpu_cost(model, standings, kind), "GPU", "gpu_ratio"))
-        what = "an inspection" if kind == "inspect" else "the run"
+        what = {"inspect": "an inspection", "compare": "a comparison with the file before"}.get(kind, "the run")
         for bucket, cost, resource, key in asked:
             if not bucket.affords(cost):
                 return (

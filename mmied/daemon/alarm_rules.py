@@ -4,10 +4,12 @@ from collections.abc import Iterator, Mapping
 
 from mmied import formats
 from mmied.alarms import Alarm
+from mmied.daemon.export_regression import is_alarming
 from mmied.daemon.outlook import Outlook
 from mmied.daemon.standing import Standing
 from mmied.daemon.view import View
 from mmied.regression import HOST, METRICS, ObjectiveStanding, RecordedChange, Unit
+from mmied.reports.regression_words import change_figures, change_size, figure
 
 FAILURES = 3  # in a row, as MmiedProfileFailing has it
 SEVERE_RATIO = 0.5  # as MmiedModelRegressionSevere
@@ -38,10 +40,9 @@ def alarms_of(view: View) -> tuple[Alarm, ...]:
 def _regressions(view: View) -> Iterator[Alarm]:
     for standing in view.series.values():
         change = standing.change
-        if change is None or not change.worse or change.state != "active" or change.part_of is not None:
+        # Once acknowledged, somebody is at it.
+        if change is None or not is_alarming(standing) or change.acknowledged_at is not None:
             continue
-        if change.acknowledged_at is not None:
-            continue  # somebody is at it, and was told
         if change.key.model == HOST:
             yield _host_slow(change)
         elif change.key.metric == "output_drift":
@@ -53,7 +54,6 @@ def _regressions(view: View) -> Iterator[Alarm]:
 def _worse(change: RecordedChange) -> Alarm:
     key = change.key
     severe = change.change_ratio >= SEVERE_RATIO
-    figures = f"{_say(change.before, key.metric)} before, {_say(change.after, key.metric)} now"
     reasons = " ".join(evidence.text for evidence in change.evidence[:3])
     return Alarm(
         name="MmiedModelRegressionSevere" if severe else "MmiedModelRegression",
@@ -61,13 +61,13 @@ def _worse(change: RecordedChange) -> Alarm:
         labels=_labels(model=key.model, scenario=key.scenario, metric=key.metric),
         summary="A model became much worse." if severe else "A model became worse.",
         description=f"{_who(key.model, key.scenario)}: {NAMES[key.metric]} is "
-        f"{formats.percent(change.change_ratio)} worse: {figures}. Cause: {change.cause}. {reasons}".rstrip()
+        f"{change_size(change)}: {change_figures(change)}. Cause: {change.cause}. {reasons}".rstrip()
         + f" More: mmied regressions show {change.change_id}",
         started_at=change.started_at,
         details={
             "cause": change.cause,
-            "before": _say(change.before, key.metric),
-            "after": _say(change.after, key.metric),
+            "before": figure(key.metric, change.before),
+            "after": figure(key.metric, change.after),
             "change_id": change.change_id,
         },
     )
@@ -81,8 +81,8 @@ def _host_slow(change: RecordedChange) -> Alarm:
         labels=_labels(device=change.device, workload=workload),
         summary="A host itself became slower.",
         description=f"The reference workload {workload} takes {formats.percent(change.change_ratio)} more time on "
-        f"{change.device}: {_say(change.before, change.key.metric)} before, {_say(change.after, change.key.metric)} "
-        f"now. Models there seem slower without being it. More: mmied regressions show {change.change_id}",
+        f"{change.device}: {change_figures(change)}. Models there seem slower without being it. "
+        f"More: mmied regressions show {change.change_id}",
         started_at=change.started_at,
     )
 
@@ -114,8 +114,8 @@ def _missed(standing: ObjectiveStanding, now: float) -> Alarm:
         severity="warning",
         labels=_labels(model=key.model, scenario=key.scenario, metric=key.metric),
         summary="A model misses an objective.",
-        description=f"{_who(key.model, key.scenario)}: {NAMES[key.metric]} is {_say(standing.figure, key.metric)}, the "
-        f"objective {_say(standing.objective, key.metric)}",
+        description=f"{_who(key.model, key.scenario)}: {NAMES[key.metric]} is "
+        f"{figure(key.metric, standing.figure)}, the objective {figure(key.metric, standing.objective)}",
         started_at=now,
     )
 
@@ -142,15 +142,3 @@ def _labels(**labels: str) -> dict[str, str]:
 
 def _who(model: str, scenario: str) -> str:
     return f"{model} {scenario}".rstrip()
-
-
-def _say(figure: float, metric: str) -> str:
-    match METRICS[metric].unit:
-        case "seconds":
-            return formats.seconds(figure)
-        case "bytes":
-            return formats.size(figure)
-        case "per_second":
-            return formats.rate(figure)
-        case "ratio":
-            return f"{figure:.4g}"

@@ -22,6 +22,7 @@ from mmied.daemon.export_inspection import inspection_samples
 from mmied.daemon.export_objectives import objective_samples
 from mmied.daemon.export_optimization import optimization_samples
 from mmied.daemon.export_profile import profile_samples
+from mmied.daemon.export_regression import regression_samples
 from mmied.daemon.exposition import BOUNDS, render
 from mmied.daemon.samples import Distribution, Quantiles, Sample
 from mmied.daemon.view import View
@@ -33,6 +34,7 @@ PARTS: tuple[Callable[[View], Iterable[Sample]], ...] = (
     profile_samples,
     inspection_samples,
     optimization_samples,
+    regression_samples,
     objective_samples,
     hardware_samples,
 )

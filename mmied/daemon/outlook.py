@@ -4,8 +4,9 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from mmied.config import Model
+from mmied.config import Config, Model
 from mmied.daemon import schedule
+from mmied.daemon.standing import Standing
 from mmied.errors import HistoryError
 from mmied.history.store import Store
 from mmied.records import LatencySummary, Run
@@ -31,6 +32,30 @@ class Outlook:
     objectives: tuple[ObjectiveStanding, ...] = ()
     trends: tuple[Trend, ...] = ()
     trends_at: float | None = None
+
+
+class Outlooks:
+    """The outlook of each model of the configuration, as of its last run."""
+
+    def __init__(self, config: Config, store: Store, *, standings: Mapping[str, Standing], now: float) -> None:
+        self._store = store
+        self.by_model: Mapping[str, Outlook] = {}
+        self.take_config(config, standings, now=now)
+
+    def take_config(self, config: Config, standings: Mapping[str, Standing], *, now: float) -> None:
+        """Judge the objectives of a configuration; trends come with the models' next runs."""
+        self._models = {model.name: model for model in config.models}
+        self.by_model = {name: self._look(name, standings.get(name), now, far=False) for name in self._models}
+
+    def recorded(self, name: str, standing: Standing | None, *, now: float) -> None:
+        """Look ahead after a run of a model was recorded."""
+        if name in self._models:
+            self.by_model = {**self.by_model, name: self._look(name, standing, now)}
+
+    def _look(self, name: str, standing: Standing | None, now: float, *, far: bool = True) -> Outlook:
+        before = self.by_model.get(name, Outlook())
+        last = standing.last_success if standing is not None else None
+        return look_ahead(self._models[name], self._store, before, last_success=last, now=now, far=far)
 
 
 def look_ahead(

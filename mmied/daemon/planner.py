@@ -40,6 +40,7 @@ class Start:
     forced: bool
     lag_seconds: float
     kind: Kind = "profile"
+    confirming: bool = False  # asked for because of a suspicion
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,7 @@ class Planner:
         self._host = host
         self._waits: dict[tuple[Kind, str], Wait] = {}
         self._urgent: set[tuple[Kind, str]] = set()
+        self._confirming: set[str] = set()  # models whose urgent profile run is to confirm a suspicion
         self._uninspected_since: dict[str, float] = {}  # Unix time at which a first inspection could have begun
 
     def hurry(self, name: str, kinds: Sequence[Kind] = ("profile", "inspect")) -> None:
@@ -88,6 +90,12 @@ class Planner:
         for kind in kinds:
             self._waits.pop((kind, name), None)
             self._urgent.add((kind, name))
+
+    def confirm(self, name: str) -> None:
+        """Have a model profiled at once to confirm a suspicion; one that is to be profiled at once anyway is enough."""
+        if ("profile", name) not in self._urgent:
+            self.hurry(name, ("profile",))
+            self._confirming.add(name)
 
     def hold(self, name: str, *, until: float, why: str, kind: Kind = "profile") -> None:
         """Let a model wait until `until` on the monotonic clock."""
@@ -97,6 +105,7 @@ class Planner:
         """Forget what models wait for; those not in `names` altogether."""
         self._waits.clear()
         self._urgent = {(kind, name) for kind, name in self._urgent if name in names}
+        self._confirming &= set(names)
         self._uninspected_since = {name: at for name, at in self._uninspected_since.items() if name in names}
 
     def next_run_at(
@@ -107,7 +116,7 @@ class Planner:
         None for a model in quarantine, and for a look inside or a search that is not wanted or waits for a run to
         succeed.
         """
-        task = next((task for task in _tasks(model, standing) if task.kind == kind), None)
+        task = next((task for task in self._tasks(model, standing) if task.kind == kind), None)
         if task is None or not self._may(task, standing):
             return None
         due = now if task.key in self._urgent else self._due_at(task, now)
@@ -143,7 +152,7 @@ class Planner:
             standing = moment.standings[model.name]
             if device_of(model.spec.device) != device:
                 continue
-            for task in _tasks(model, standing):
+            for task in self._tasks(model, standing):
                 if not self._may(task, standing) or (task.kind == "optimize" and moment.searching):
                     continue
                 actions += self._misfire(task, moment.now)
@@ -174,7 +183,10 @@ class Planner:
             self._waits.pop(task.key, None)
             if task.kind == "inspect":
                 self._uninspected_since.pop(task.model.name, None)
-            actions.append(Start(task.model, forced, max(0.0, late), task.kind))
+            confirming = task.kind == "profile" and task.model.name in self._confirming
+            if task.kind == "profile":
+                self._confirming.discard(task.model.name)
+            actions.append(Start(task.model, forced, max(0.0, late), task.kind, confirming))
             break
         return actions
 
@@ -191,12 +203,15 @@ class Planner:
     def _rank(self, task: _Task, late: float, now: float) -> tuple[int, float]:
         """Return what sorts due tasks, the highest first.
 
-        Changed files first, then models never run, then whoever is late by the most of its intervals. Inspections
-        come behind all of these until they are late by a whole interval, and go first then: where the budget is
-        overdrawn, so that something is always due, they would never have their turn otherwise. A search comes behind
-        all else, between whose runs it goes on; one that has begun before another, then the one that waits longest.
+        Changed files and suspicions first, then what holds a changed file against the one before, then models never
+        run, then whoever is late by the most of its intervals. Inspections come behind all of these until they are
+        late by a whole interval, and go first then: where the budget is overdrawn, so that something is always due,
+        they would never have their turn otherwise. A search comes behind all else, between whose runs it goes on; one
+        that has begun before another, then the one that waits longest.
         """
         urgent = task.key in self._urgent
+        if task.kind == "compare":
+            return 2, -1.0
         if task.kind == "optimize":
             optimize, last = task.model.optimize, task.attempts.last_run
             if optimize is not None and is_open(task.attempts, optimize, now):
@@ -212,6 +227,8 @@ class Planner:
     def _due_at(self, task: _Task, now: float) -> float:
         last = task.attempts.last_run
         optimize = task.model.optimize
+        if task.kind == "compare":
+            return now  # it is asked for, or there is none
         if task.kind == "optimize" and optimize is not None and is_open(task.attempts, optimize, now):
             return last.ended_at if last is not None and last.ended_at <= now else now
         return schedule.next_run_at(
@@ -227,6 +244,8 @@ class Planner:
         return f"{self._host}/{task.model.name}" + ("" if task.kind == "profile" else f"/{task.kind}")
 
     def _misfire(self, task: _Task, now: float) -> list[Start | PutOff]:
+        if task.kind == "compare":
+            return []
         attempts = task.attempts
         last = attempts.last_run.started_at if attempts.last_run is not None else None
         lost = schedule.missed_at(task.schedule, now=now, last_run_at=last, failures=attempts.failures)
@@ -252,6 +271,8 @@ class Planner:
             needed = last.worker_peak_bytes
         if task.kind == "optimize" and task.attempts.last_success is None:
             needed *= SERVING_PROCESSES
+        if task.kind == "compare" and task.attempts.last_success is None:
+            needed *= 2  # two models in one process
         return refusal(
             limits=moment.config.admission,
             sample=moment.sample,
@@ -270,11 +291,12 @@ class Planner:
         self._waits[task.key] = Wait(moment.monotonic + seconds, against.message, saving)
         return PutOff(task.model, against, task.kind)
 
-
-def _tasks(model: Model, standing: Standing) -> list[_Task]:
-    tasks = [_Task(model, "profile", model.schedule, standing)]
-    if model.inspect is not None:
-        tasks.append(_Task(model, "inspect", model.inspect, standing.inspections))
-    if model.optimize is not None:
-        tasks.append(_Task(model, "optimize", model.optimize.schedule, standing.searches))
-    return tasks
+    def _tasks(self, model: Model, standing: Standing) -> list[_Task]:
+        tasks = [_Task(model, "profile", model.schedule, standing)]
+        if model.inspect is not None:
+            tasks.append(_Task(model, "inspect", model.inspect, standing.inspections))
+        if model.optimize is not None:
+            tasks.append(_Task(model, "optimize", model.optimize.schedule, standing.searches))
+        if ("compare", model.name) in self._urgent:  # it has no schedule
+            tasks.append(_Task(model, "compare", model.schedule, standing.comparisons))
+        return tasks

@@ -7,7 +7,7 @@ from mmied.history.store import Store
 from mmied.records import Run
 
 FOLDED_RUNS = 100  # the newest of a model and a kind: enough to count its failures and refusals in a row
-KINDS = ("profile", "inspect", "optimize")
+KINDS = ("profile", "inspect", "optimize", "compare")
 EVENTS = 1000  # the newest, to find the last reload among: a deployment changes all models' files at once
 
 

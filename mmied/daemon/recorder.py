@@ -3,16 +3,18 @@
 import logging
 import shutil
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from mmied.catalog import QUANTILES
+from mmied.daemon.points import points_to_record
 from mmied.daemon.recovery import keep_for_later
 from mmied.errors import HistoryError
 from mmied.history.store import Store
 from mmied.optimization import StandingVerdict
 from mmied.records import Event, Run, WorkloadResult
+from mmied.regression import SeriesPoint
 from mmied.stats import required_samples, summarize
 
 log = logging.getLogger(__name__)
@@ -26,9 +28,17 @@ LONGEST_QUEUE = 1000  # runs; beyond it the oldest is given up, which its folder
 class Recorder:
     """Stands between the loop and a history that may be full, locked or away."""
 
-    def __init__(self, store: Store, *, recorded: Callable[[Run], object] = lambda run: None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        *,
+        judge: Callable[[Run, Sequence[SeriesPoint]], object] = lambda run, points: None,
+        recorded: Callable[[Run], object] = lambda run: None,
+        counted: Callable[[Event], object] = lambda event: None,
+    ) -> None:
+        """Have `judge` and then `recorded` called for each run that is in the history, `counted` for each event."""
         self._store = store
-        self._recorded = recorded
+        self._judge, self._recorded, self._counted = judge, recorded, counted
         self._queue: deque[_Waiting] = deque(maxlen=LONGEST_QUEUE)
         self._retry_at = 0.0
 
@@ -48,7 +58,8 @@ class Recorder:
         while self._queue and monotonic >= self._retry_at:
             run, folder, found = self._queue[0]
             try:
-                self._store.record(run, found)
+                points = points_to_record(run)
+                self._store.record(run, found, points)
             except HistoryError as error:
                 self._retry_at = monotonic + RETRY_SECONDS
                 log.error("run_not_recorded", extra={"run_id": run.run_id, "error": str(error)})
@@ -56,7 +67,15 @@ class Recorder:
             self._queue.popleft()
             if folder is not None:
                 shutil.rmtree(folder, ignore_errors=True)
+            self._judge_safely(run, points)
             self._recorded(run)
+
+    def _judge_safely(self, run: Run, points: Sequence[SeriesPoint]) -> None:
+        try:
+            self._judge(run, points)
+        except Exception:
+            # A judge with a bug must not keep later runs from being recorded.
+            log.exception("run_not_judged", extra={"run_id": run.run_id})
 
     def close(self, monotonic: float) -> None:
         """Try once more; what still cannot be recorded is left in the runs' folders for the next life."""
@@ -70,6 +89,7 @@ class Recorder:
         """Add a row to the change ledger; one that cannot be written is logged."""
         try:
             self._store.record_event(event)
+            self._counted(event)
         except HistoryError as error:
             log.error("event_not_recorded", extra={"kind": event.kind, "why": event.message, "error": str(error)})
 

@@ -11,6 +11,7 @@ import psutil
 from mmied.codec import from_json, to_json
 from mmied.daemon.launch import RUN_MARK
 from mmied.daemon.outcome import account_for
+from mmied.daemon.points import points_to_record
 from mmied.daemon.searches import keep_search
 from mmied.errors import MmiedError
 from mmied.history.artifacts import Artifacts
@@ -35,14 +36,15 @@ def recover_runs(store: Store, folder: Path, artifacts: Artifacts) -> list[Run]:
         run = _read_record(folder / entry.run_id) or _account(entry, folder / entry.run_id, store.host)
         run = keep_artifacts(run, folder / entry.run_id, artifacts)
         run, found = keep_search(run, folder / entry.run_id)
-        store.record(run, found)
+        store.record(run, found, points_to_record(run))
         log.warning("run_recovered", extra={"run_id": run.run_id, "model": run.model, "outcome": run.outcome})
         recovered.append(run)
     for path in folder.glob("*"):
         run_left = _read_record(path)
         if run_left is not None:
             # Recording does nothing when it was recorded before.
-            store.record(*keep_search(keep_artifacts(run_left, path, artifacts), path))
+            run_left, found = keep_search(keep_artifacts(run_left, path, artifacts), path)
+            store.record(run_left, found, points_to_record(run_left))
         shutil.rmtree(path, ignore_errors=True)
     artifacts.clear_unfinished()
     return recovered

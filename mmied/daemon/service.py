@@ -4,7 +4,7 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,12 +16,15 @@ from mmied.daemon.accounts import Accounts
 from mmied.daemon.hardware import Sampler
 from mmied.daemon.jobs import WORKERS, Kind, device_of, make_job, new_run_id, refused_run, stillborn_run, worker_limits
 from mmied.daemon.launch import run_job
+from mmied.daemon.outlook import Outlooks
 from mmied.daemon.planner import Moment, Planner, PutOff, Start
+from mmied.daemon.predecessors import Predecessors, give_order, take_result
 from mmied.daemon.quiet import QuietPressure
 from mmied.daemon.recall import recall
 from mmied.daemon.recorder import Recorder
 from mmied.daemon.recovery import keep_artifacts, recover_runs
-from mmied.daemon.reloading import needs_restart, with_restart_bound
+from mmied.daemon.regressions import Regressions
+from mmied.daemon.reloading import differences, needs_restart, with_restart_bound
 from mmied.daemon.searches import keep_search, options_of, renewed
 from mmied.daemon.standing import Standing, advance, release
 from mmied.daemon.surroundings import Surroundings
@@ -34,6 +37,7 @@ from mmied.history.store import Store
 from mmied.inspection import Inspection
 from mmied.optimization import OPTIONS_FILE, SearchOptions
 from mmied.records import Event, Job, JournalEntry, Run
+from mmied.regression import Predecessor, SeriesPoint
 
 log = logging.getLogger(__name__)
 
@@ -91,8 +95,28 @@ class Service:
         self._standings = recall(store, (model.name for model in config.models))
         self._verdicts = {model.name: store.trials(model.name) for model in config.models}
         self._accounts = Accounts(config, self._standings, store, now=self._now, monotonic=self._monotonic)
-        self._recorder = Recorder(store, recorded=surroundings.recorded)
         self._planner = Planner(surroundings.host)
+        self._predecessors = Predecessors(
+            config.state / "predecessors",
+            max_size_bytes=config.regressions.keep_previous_bytes,
+            models={model.name for model in config.models},
+        )
+        self._regressions = Regressions(
+            config,
+            store,
+            tally=self._tally,
+            planner=self._planner,
+            artifacts=artifacts,
+            predecessors=self._predecessors,
+            standings=self._standings,
+        )
+        self._outlooks = Outlooks(config, store, standings=self._standings, now=self._now)
+        self._recorder = Recorder(
+            store,
+            judge=self._judge,
+            recorded=surroundings.recorded,
+            counted=lambda event: self._tally.events.update((event.kind,)),
+        )
         self._quiet = QuietPressure(surroundings.proc)
         self._files = FileWatch()
         self._files.changed(config.models)
@@ -112,6 +136,11 @@ class Service:
                 self._planner.hurry(model.name, ("profile",))
             elif inspected is not None and inspected.orphaned:
                 self._planner.hurry(model.name, ("inspect",))
+
+    @property
+    def predecessors(self) -> Predecessors:
+        """The kept files of models, for the housekeeping."""
+        return self._predecessors
 
     def run(self) -> None:
         """Loop until `request_stop`; then end the runs under way and record them."""
@@ -169,6 +198,7 @@ class Service:
             self._look_at_files()
             self._quiet.observe(self._monotonic, running=bool(self._running))
             self._recorder.flush(self._monotonic)
+            self._regressions.ask(self._monotonic, self._affords)
             self._dispatch()
         except Exception:
             log.exception("tick_failed")
@@ -216,7 +246,8 @@ class Service:
         self._store.retention_seconds = fresh.history.retention_seconds
         self._artifacts.max_size_bytes = fresh.artifacts.max_size_bytes
         self._artifacts.retention_seconds = fresh.artifacts.retention_seconds
-        self._artifacts.models = names
+        self._artifacts.models = self._predecessors.models = names
+        self._predecessors.max_size_bytes = fresh.regressions.keep_previous_bytes
         self._accounts = Accounts(
             self._config,
             self._standings,
@@ -225,7 +256,9 @@ class Service:
             monotonic=self._monotonic,
             before=self._accounts,
         )
-        message = f"{len(names)} models"
+        self._regressions.take_config(self._config)
+        self._outlooks.take_config(self._config, self._standings, now=self._now)
+        message = "; ".join((f"{len(names)} models", *differences(old.values(), fresh.models)))
         self._recorder.note(Event(at=self._now, kind="config_reloaded", model=None, message=message))
         log.info("config_reloaded", extra={"path": str(fresh.path), "models": len(names)})
 
@@ -244,6 +277,11 @@ class Service:
             message = "its file changed on disk, which ends its quarantine"
             self._recorder.note(Event(at=self._now, kind="model_changed", model=name, message=message))
         self._standings = {**self._standings, name: release(self._standings[name])}
+
+    def _affords(self, name: str) -> bool:
+        """Tell whether the budget holds another run of a model now."""
+        model = next((model for model in self._config.models if model.name == name), None)
+        return model is not None and self._accounts.poverty(model, self._standings) is None
 
     # What is started
 
@@ -290,13 +328,17 @@ class Service:
         last = self._standings[model.name].last_success
         job = make_job(model, self._config, run_id=run_id, last=last, kind=kind, golden=golden)
         folder = self._runs_folder / run_id
-        options = self._search_options(model) if kind == "optimize" else None
+        order: SearchOptions | Predecessor | None = None
+        if kind == "optimize":
+            order = self._search_options(model)
+        elif kind == "compare":
+            order = self._predecessors.before(model.name, last.revision if last is not None else None)
         thread = threading.Thread(
-            target=self._execute, args=(job, folder, self._config, start.forced, options), name=run_id, daemon=True
+            target=self._execute, args=(job, folder, self._config, start, order), name=run_id, daemon=True
         )
         self._running = {**self._running, device_of(device): _Running(job, folder, thread)}
-        extra = {"model": model.name, "kind": kind, "run_id": run_id, "forced": start.forced}
-        log.info("run_started", extra=extra)
+        extra: dict[str, object] = {"model": model.name, "kind": kind, "run_id": run_id, "forced": start.forced}
+        log.info("run_started", extra=extra | ({"confirming": True} if start.confirming else {}))
         thread.start()
 
     def _search_options(self, model: Model) -> SearchOptions | None:
@@ -324,14 +366,18 @@ class Service:
             log.warning("inspection_unreadable", extra={"model": last.model if last else "", "error": str(error)})
             return None
 
-    def _execute(self, job: Job, folder: Path, config: Config, forced: bool, options: SearchOptions | None) -> None:
+    def _execute(
+        self, job: Job, folder: Path, config: Config, start: Start, order: SearchOptions | Predecessor | None
+    ) -> None:
         """Run a job in a worker: the body of a runner thread."""
         started_at = self._at.clock()
         kind = _kind_of(job)
         try:
-            if options is not None:
+            if isinstance(order, Predecessor):
+                give_order(order, folder)
+            elif order is not None:
                 folder.mkdir(parents=True, exist_ok=True)
-                (folder / OPTIONS_FILE).write_text(to_json(options))
+                (folder / OPTIONS_FILE).write_text(to_json(order))
             run = run_job(
                 job,
                 folder=folder,
@@ -347,8 +393,11 @@ class Service:
             # A runner that dies without a word would leave its device taken for ever.
             log.exception("run_not_started", extra={"model": job.model.name, "run_id": job.run_id})
             run = stillborn_run(job, error, host=self._at.host, started_at=started_at)
-        self._finished.put((replace(run, forced=forced), folder))
+        self._finished.put((replace(run, forced=start.forced, confirming=start.confirming), folder))
         self._wake.set()
+        if kind == "profile":
+            # Behind the run's back: should the daemon stop meanwhile, the copy is lost and not the run.
+            self._predecessors.keep(run, job.model.source)
 
     # What came of it
 
@@ -364,10 +413,21 @@ class Service:
             log.log(logging.INFO if well else logging.WARNING, "run_ended", extra=extra)
             run = keep_artifacts(self._recorder.with_pooled_quantiles(run), folder, self._artifacts)
             run, found = keep_search(run, folder)
+            compared = take_result(run, folder)
+            for event in self._regressions.events_of(run):
+                self._recorder.note(event)
             self._take_in(run)
             if found and run.model in self._verdicts:
                 self._verdicts = {**self._verdicts, run.model: renewed(self._verdicts[run.model], found)}
             self._recorder.add(run, folder, self._monotonic, found)
+            if compared is not None:
+                self._regressions.take_comparison(run, compared)
+
+    def _judge(self, run: Run, points: Sequence[SeriesPoint]) -> None:
+        """Say what a run that is in the history now means for the series that it belongs to."""
+        self._regressions.recorded(run, points, self._monotonic)
+        if run.kind == "profile":
+            self._outlooks.recorded(run.model, self._standings.get(run.model), now=self._now)
 
     def _take_in(self, run: Run) -> None:
         """Count a run, and let it change where its model stands."""
@@ -419,9 +479,12 @@ class Service:
             torch_version=self._at.torch_version,
             standings=standings,
             verdicts=self._verdicts,
+            series=self._regressions.series,
+            outlooks=self._outlooks.by_model,
             plans=plans,
             tally=self._tally,
             log_messages=dict(self._at.log_counter.counts),
+            notifications=self._at.notifications,
             cpu=cpu,
             gpu=gpu,
             daemon_cpu_seconds=time.process_time(),

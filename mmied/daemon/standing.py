@@ -44,10 +44,16 @@ class Standing(Attempts):
     scenario_failures: Mapping[str, int] = field(default_factory=dict)
     inspections: Attempts = field(default_factory=Attempts)
     searches: Attempts = field(default_factory=Attempts)
+    comparisons: Attempts = field(default_factory=Attempts)  # of a changed file with the one before
 
     def of(self, kind: str) -> Attempts:
         """Return how the jobs of a kind went."""
-        return {"inspect": self.inspections, "optimize": self.searches}.get(kind, self)
+        own: Mapping[str, Attempts] = {
+            "inspect": self.inspections,
+            "optimize": self.searches,
+            "compare": self.comparisons,
+        }
+        return own.get(kind, self)
 
 
 T = TypeVar("T", bound=Attempts)
@@ -58,6 +64,8 @@ def advance(standing: Standing, run: Run) -> Standing:
     bare = replace(run, results=tuple(_without_samples(result) for result in run.results), golden=None)
     if run.kind == "inspect":
         return replace(standing, inspections=_count(standing.inspections, bare))
+    if run.kind == "compare":
+        return replace(standing, comparisons=_count(standing.comparisons, bare))
     if run.kind == "optimize":
         searches = _count(standing.searches, bare)
         # A part that was stopped with the daemon is where the search goes on.
@@ -107,7 +115,12 @@ def _count(attempts: T, run: Run) -> T:
 
 def release(standing: Standing) -> Standing:
     """Return the standing of a model that gets a fresh start: its file changed, or an operator reloaded."""
-    return replace(_forgive(standing), inspections=_forgive(standing.inspections), searches=_forgive(standing.searches))
+    return replace(
+        _forgive(standing),
+        inspections=_forgive(standing.inspections),
+        searches=_forgive(standing.searches),
+        comparisons=_forgive(standing.comparisons),
+    )
 
 
 def _forgive(attempts: T) -> T:

@@ -1,22 +1,20 @@
 """Put the daemon's view into the one record that `mmied status`, /api/status and the pages show."""
 
+from collections.abc import Sequence
+
 from mmied import __version__
 from mmied.config import Config, Model
 from mmied.daemon.export_profile import fresh
+from mmied.daemon.export_regression import is_alarming
+from mmied.daemon.outlook import Outlook
 from mmied.daemon.standing import QUARANTINE_AFTER, Attempts, Standing
 from mmied.daemon.verdicts import best_speedup, by_verdict, expired
 from mmied.daemon.view import Plan, View
+from mmied.daemon_status import Cost, InspectionStatus, ModelStatus, OptimizationStatus, ScenarioStatus, State, Status
 from mmied.errors import HistoryError
-from mmied.records import (
-    Cost,
-    InspectionStatus,
-    ModelStatus,
-    OptimizationStatus,
-    ScenarioStatus,
-    State,
-    Status,
-    Workload,
-)
+from mmied.records import Workload
+from mmied.regression import HOST, SeriesStanding
+from mmied.reports.regression_words import told
 
 
 def make_status(view: View) -> Status:
@@ -36,6 +34,7 @@ def make_status(view: View) -> Status:
         ),
         cost=_cost(view),
         hardware=view.hardware,
+        host_series=tuple(each for key, each in sorted(view.series.items()) if key.model == HOST),
         notices=view.notices,
     )
 
@@ -70,8 +69,12 @@ def _history_limit(config: Config) -> int | None:
 
 
 def _model(model: Model, standing: Standing, plan: Plan, view: View) -> ModelStatus:
-    state, why = _state(standing, plan)
+    series = tuple(
+        each for key, each in sorted(view.series.items(), key=lambda item: item[0]) if key.model == model.name
+    )
+    state, why = _state(standing, plan, series)
     run, success = standing.last_run, standing.last_success
+    outlook = view.outlooks.get(model.name, Outlook())
     return ModelStatus(
         name=model.name,
         state=state,
@@ -93,6 +96,9 @@ def _model(model: Model, standing: Standing, plan: Plan, view: View) -> ModelSta
         inspection=_inspection(standing.inspections, plan.inspection) if plan.inspection is not None else None,
         drift_ratio=success.drift_ratio if success is not None else None,
         optimization=_optimization(model, standing, plan.search, view) if plan.search is not None else None,
+        series=series,
+        objectives=outlook.objectives,
+        trends=outlook.trends,
     )
 
 
@@ -166,7 +172,7 @@ def _why_of_inspection(attempts: Attempts, plan: Plan) -> str | None:
     return None
 
 
-def _state(standing: Standing, plan: Plan) -> tuple[State, str | None]:
+def _state(standing: Standing, plan: Plan, series: Sequence[SeriesStanding]) -> tuple[State, str | None]:
     """Return the one word for a model, what needs attention first, and the sentence to it."""
     run, attempt = standing.last_run, standing.last_attempt
     if standing.quarantined:
@@ -178,9 +184,12 @@ def _state(standing: Standing, plan: Plan) -> tuple[State, str | None]:
         return "running", f"in phase “{plan.phase}”"
     if standing.failures:
         return "failing", run.message if run is not None else None
+    lost = [result for result in standing.last_results.values() if result.outcome != "succeeded"]
+    alarming = [each.change for each in series if each.change is not None and is_alarming(each)]
+    if alarming and not lost:
+        return "regressed", "; ".join(told(change) for change in alarming)
     if standing.refusals and attempt is not None and plan.why is not None:
         return "refused", plan.why
-    lost = [result for result in standing.last_results.values() if result.outcome != "succeeded"]
     if lost:
         return "failing", "; ".join(f"{result.workload.scenario}: {result.message}" for result in lost)
     return ("healthy", None) if standing.last_success is not None else ("waiting", plan.why)

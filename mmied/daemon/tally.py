@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from mmied.catalog import HISTOGRAM_BOUNDS_SECONDS
 from mmied.records import Run
+from mmied.regression import HOST, SeriesKey
 from mmied.stats import clean_samples
 
 
@@ -39,6 +40,8 @@ class Tally:
     inspection_failures: Counter[str] = field(default_factory=Counter)
     searches: Counter[str] = field(default_factory=Counter)  # parts of them
     search_failures: Counter[str] = field(default_factory=Counter)
+    regressions: Counter[SeriesKey] = field(default_factory=Counter)  # confirmed ones
+    events: Counter[str] = field(default_factory=Counter)  # rows of the change ledger, by kind
     worker_cpu_seconds: float = 0.0
     reloads: int = 0
     reload_failures: int = 0
@@ -77,6 +80,8 @@ class Tally:
         for by_model in (self.inspections, self.inspection_failures, self.searches, self.search_failures):
             for name in by_model.keys() - models:
                 del by_model[name]
+        for series in [series for series in self.regressions if series.model not in models | {HOST}]:
+            del self.regressions[series]
 
 
 class CountingHandler(logging.Handler):

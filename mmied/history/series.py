@@ -23,6 +23,7 @@ class _Rest:
 
     log: bool = True
     references: Mapping[str, float] = field(default_factory=dict)
+    calm: float | None = None
     contended_ratio: float | None = None
 
 
@@ -78,7 +79,7 @@ def read_series_points(
 
 
 def _row(host: str, point: SeriesPoint) -> dict[str, Any]:
-    rest = _Rest(log=point.log, references=point.references, contended_ratio=point.contended_ratio)
+    rest = _Rest(log=point.log, references=point.references, calm=point.calm, contended_ratio=point.contended_ratio)
     return {
         "host": host,
         "model": point.key.model,
@@ -102,5 +103,10 @@ def _point(key: SeriesKey, row: RowMapping) -> SeriesPoint:
     rest = from_json(_Rest, columns.pop("record"))
     columns |= {"fit": bool(row["fit"]), "confirming": bool(row["confirming"])}
     return SeriesPoint(
-        key=key, log=rest.log, references=rest.references, contended_ratio=rest.contended_ratio, **columns
+        key=key,
+        log=rest.log,
+        references=rest.references,
+        calm=rest.calm,
+        contended_ratio=rest.contended_ratio,
+        **columns,
     )

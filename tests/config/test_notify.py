@@ -33,8 +33,14 @@ def test_each_kind_of_target_is_read(tmp_path: Path) -> None:
     ("text", "sentence"),
     [
         ("[{webhok: 'https://sec:ret@example.org'}]", 'has in item 1 "webhok", which is no kind of target.'),
-        ("[{webhook: 'sec:ret'}]", 'has in item 1 an address for webhook that is no address. Try "https://example.org/hook".'),
-        ("[{webhook: 'https://x'}, {apprise: sec-ret}]", "has in item 2 an address for apprise that is no URL of Apprise."),
+        (
+            "[{webhook: 'sec:ret'}]",
+            'has in item 1 an address for webhook that is no address. Try "https://example.org/hook".',
+        ),
+        (
+            "[{webhook: 'https://x'}, {apprise: sec-ret}]",
+            "has in item 2 an address for apprise that is no URL of Apprise.",
+        ),
         ("[{webhook: 'https://x', apprise: 'sec://ret'}]", "has in item 1 no single target."),
         ("{webhook: 'https://sec:ret@x'}", "is not a list of at most 20 targets."),
         ("[{webhook: 5}]", "has in item 1 an address for webhook that is no text."),

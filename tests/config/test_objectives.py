@@ -45,7 +45,7 @@ def test_a_scenario_has_objectives_of_its_own(tmp_path: Path) -> None:
         ("{peak_memory: 2 parsecs}", "has peak_memory: 2 parsecs, which is not a size."),
         ("{accuracy: 0}", "has accuracy: 0, which is 0, of which no headroom can be told."),
         ("{b8: {load_time: 1s}}", "has load_time for b8, and it is one of the whole model. Give it there."),
-        ("{b4: {latency_p99: 1s}}", 'is no scenario of this model. '),
+        ("{b4: {latency_p99: 1s}}", "is no scenario of this model. "),
         ("[latency_p99]", "is not a mapping of metrics. Try {latency_p99: 50ms, throughput: 1000/s}."),
     ],
 )

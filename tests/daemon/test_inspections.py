@@ -21,8 +21,9 @@ from mmied.daemon.standing import Standing, advance, fold, release
 from mmied.daemon.status import make_status
 from mmied.daemon.tally import Tally
 from mmied.daemon.view import Plan, View
+from mmied.daemon_status import InspectionStatus
 from mmied.history.store import Store
-from mmied.records import InspectionStatus, Run
+from mmied.records import Run
 
 
 def config_of(*names: str, inspect: Every | Cron | None = Every(6 * HOUR), **changes: object) -> Config:  # noqa: B008

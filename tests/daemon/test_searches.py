@@ -35,10 +35,11 @@ from mmied.daemon.status import make_status
 from mmied.daemon.tally import Tally
 from mmied.daemon.verdicts import MOST_AGE_SECONDS, expired
 from mmied.daemon.view import View
+from mmied.daemon_status import OptimizationStatus
 from mmied.history.artifacts import Artifacts
 from mmied.history.store import Store
 from mmied.optimization import OPTIONS_FILE, SEARCH_FILE, Search, SearchOptions, StandingVerdict
-from mmied.records import Job, JournalEntry, OptimizationStatus, Run
+from mmied.records import Job, JournalEntry, Run
 
 NIGHTLY = Optimize(schedule=Cron("0 3 * * *"))
 DAILY = Optimize(schedule=Every(DAY))

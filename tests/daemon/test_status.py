@@ -24,8 +24,9 @@ from mmied.config import Unit
 from mmied.daemon.funds import Funds
 from mmied.daemon.status import make_status
 from mmied.daemon.view import Plan, View
+from mmied.daemon_status import ModelStatus, Status
 from mmied.errors import HistoryError
-from mmied.records import ModelStatus, Run, Status
+from mmied.records import Run
 
 PLAN = Plan(next_run_at=NOW + 600, interval_seconds=900.0)
 HALF = make_run(1000, results=(make_result(B1), make_failure(B8, "out_of_memory")))

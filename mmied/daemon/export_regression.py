@@ -1,0 +1,76 @@
+"""The regression family of metrics: how each judged series stands, and the host's own."""
+
+from collections.abc import Iterator, Mapping
+from itertools import groupby
+
+from mmied import catalog
+from mmied.daemon.samples import Quantiles, Sample
+from mmied.daemon.standing import Standing
+from mmied.daemon.view import View
+from mmied.regression import HOST, SeriesKey, SeriesStanding
+from mmied.verdicts.worthwhile import drift_bound
+
+QUANTILES = {"latency_p50": "0.5", "latency_p95": "0.95", "latency_p99": "0.99"}
+# What can be found of a series is told for one of each kind; its tails and its throughput go with the median.
+WITH_LIMITS = ("latency_p50", "peak_memory")
+
+
+def regression_samples(view: View) -> Iterator[Sample]:
+    """Yield the samples of the regression family, for the models of the configuration and for the host."""
+    names = {model.name for model in view.config.models}
+    for key, standing in sorted(view.series.items(), key=lambda item: item[0]):
+        if key.model == HOST:
+            yield from _host(key, standing)
+        elif key.model in names:
+            yield from _series(key, standing, view)
+    latencies = [key for key in sorted(view.series) if key.model in names and key.metric in QUANTILES]
+    for labels, keys in groupby(latencies, key=lambda key: (key.model, key.scenario)):
+        yield from _baseline(labels, {key.metric: view.series[key] for key in keys})
+    for model in view.config.models:
+        success = view.standings.get(model.name, Standing()).last_success
+        if success is not None and success.drift_ratio is not None:
+            yield Sample("mmied_output_drift_bound_ratio", (model.name,), drift_bound(model.spec.dtype))
+    for kind in catalog.EVENT_KINDS:
+        yield Sample("mmied_events_total", (kind,), view.tally.events[kind])
+
+
+def is_alarming(standing: SeriesStanding) -> bool:
+    """Tell whether a series is in a regression of its own: not one that a change of the host explains."""
+    change = standing.change
+    return change is not None and change.worse and change.state == "active" and change.part_of is None
+
+
+def _series(key: SeriesKey, standing: SeriesStanding, view: View) -> Iterator[Sample]:
+    labels = (key.model, key.scenario, key.metric)
+    alarming = is_alarming(standing)
+    yield Sample("mmied_regression_active", labels, float(alarming))
+    yield Sample("mmied_regressions_total", labels, view.tally.regressions[key])
+    yield Sample("mmied_detector_state", (*labels, standing.state), 1)
+    if standing.change_ratio is not None:
+        yield Sample("mmied_regression_change_ratio", labels, standing.change_ratio)
+    if alarming and standing.change is not None:
+        yield Sample("mmied_regression_cause", (*labels, standing.change.cause), 1)
+    if key.metric in WITH_LIMITS:
+        if standing.threshold_ratio is not None:
+            yield Sample("mmied_regression_threshold_ratio", labels, standing.threshold_ratio)
+        if standing.minimum_change_ratio is not None:
+            yield Sample("mmied_detector_minimum_change_ratio", labels, standing.minimum_change_ratio)
+
+
+def _host(key: SeriesKey, standing: SeriesStanding) -> Iterator[Sample]:
+    labels = (key.scenario, key.metric.removeprefix("reference_"))
+    slow = standing.change is not None and standing.change.worse and standing.change.state == "active"
+    yield Sample("mmied_host_slow", labels, float(slow))
+    if standing.change_ratio is not None:
+        yield Sample("mmied_host_slow_ratio", labels, standing.change_ratio)
+
+
+def _baseline(labels: tuple[str, str], standings: Mapping[str, SeriesStanding]) -> Iterator[Sample]:
+    baselines = {metric: each.baseline for metric, each in standings.items() if each.baseline is not None}
+    if not baselines:
+        return
+    seconds = {QUANTILES[metric]: baseline.figure for metric, baseline in baselines.items()}
+    yield Sample("mmied_baseline_latency_seconds", labels, Quantiles(dict(sorted(seconds.items()))))
+    first = baselines.get("latency_p50", next(iter(baselines.values())))
+    yield Sample("mmied_baseline_runs", labels, first.runs)
+    yield Sample("mmied_baseline_timestamp_seconds", labels, first.at)

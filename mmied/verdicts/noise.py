@@ -1,0 +1,165 @@
+"""Learn what a series' own noise is, and what can be told in spite of it; pure.
+
+The noise is what runs of one level scatter by, from differences of neighbours, which neither levels nor drift touch
+much. How much more the mean of several runs wanders than that of independent ones (drift, cycles, runs that resemble
+their neighbours) is measured by doing to the quiet part what the detector does: holding means of 1, 2, 4 … runs
+against those before.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import accumulate, pairwise
+from operator import mul
+
+ERROR_WEIGHT = 1.5  # variance of a run per squared standard error that it gives of itself
+REFERENCE_RUNS = 40  # before a candidate shift, by which the level before is told: farther back says more of drift
+SIZES = (1, 2, 4, 8, 16)
+SIDE = 3  # neighbours on either side, about whose median a run is cut
+CLIP = 3.0  # deviations: what is farther out says of itself that it is an accident
+PRIOR_BLOCKS = 10.0  # what shorter means vary by counts as much as this many that were seen
+RECENT = 14  # newest runs, whose differences tell whether the noise has grown
+RECENT_PRIOR = 6.0
+LOWER_SQUARES = 0.586  # mean of the squares of so many standard normal differences, the two largest left out
+FEWEST_BEFORE = 5
+MEDIAN_SQUARE = 0.455  # of a standard normal figure
+ACCIDENTS, ACCIDENTS_AMONG = 0.5, 100.0  # are taken for seen before anything was
+DIFFERENCES_PER_FREEDOM = 1.7  # differences of neighbours overlap, and tell less than as many runs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Noise:
+    """The scatter of a series. `dependence` tells for SIZES how much more the mean of so many runs varies."""
+
+    deviation: float
+    dependence: tuple[float, ...] = (1.0,) * len(SIZES)
+    freedom: float = 1.0  # how many independent runs tell it
+    accidents: float = ACCIDENTS / ACCIDENTS_AMONG  # share of runs farther out than CLIP deviations
+
+    def variance(self, error: float) -> float:
+        """Return the variance of a run with this standard error of its own."""
+        return self.deviation * self.deviation + ERROR_WEIGHT * error * error
+
+    def tempered(self, evidence: float, size: int) -> float:
+        """Return what a likelihood ratio's logarithm is worth, when the scatter itself is known from few means.
+
+        That of Student's t instead of the normal distribution: fewer means of `size` runs fit into what was seen.
+        """
+        freedom = self.freedom / size
+        return freedom / 2 * math.log1p(2 * evidence / freedom)
+
+    def untempered(self, strength: float, size: int) -> float:
+        """Return the likelihood ratio's logarithm that is worth `strength`."""
+        freedom = self.freedom / size
+        return freedom / 2 * math.expm1(min(2 * strength / freedom, 50.0))
+
+    def inflation(self, size: int) -> float:
+        """Return by how much the variance of a mean of `size` runs is above that of independent ones."""
+        place = min(math.log2(size), len(SIZES) - 1.0)
+        low = int(place)
+        high = min(low + 1, len(SIZES) - 1)
+        return self.dependence[low] + (place - low) * (self.dependence[high] - self.dependence[low])
+
+
+def learn_noise(
+    values: Sequence[float], errors: Sequence[float], segments: Sequence[tuple[int, int]], *, least: float
+) -> Noise:
+    """Return the noise of `values` within `segments`; a deviation below `least`, above 0, is taken for that."""
+    variance, count = scatter(values, errors, segments)
+    noise = Noise(deviation=max(math.sqrt(variance), least))
+    return Noise(
+        deviation=noise.deviation,
+        accidents=_accidents(values, [noise.variance(error) for error in errors], segments),
+        dependence=_dependence(values, [1 / noise.variance(error) for error in errors], segments),
+        freedom=max(1.0, count / DIFFERENCES_PER_FREEDOM),
+    )
+
+
+def scatter(values: Sequence[float], errors: Sequence[float], segments: Sequence[tuple[int, int]]) -> tuple[float, int]:
+    """Return the variance between runs that their own errors do not explain, and how many differences tell it."""
+    squares: list[float] = []
+    expected: list[float] = []
+    for begin, end in segments:
+        squares += [
+            (late - early) ** 2 for early, late in zip(values[begin:end], values[begin + 1 : end], strict=False)
+        ]
+        own = [ERROR_WEIGHT * error * error for error in errors[begin:end]]
+        expected += [early + late for early, late in pairwise(own)]
+    if not squares:
+        return 0.0, 0
+    middle = len(squares) // 2
+    total = 1.4826**2 * sorted(squares)[middle] or sum(squares) / len(squares)
+    variance = max(total - sorted(expected)[middle], 0.1 * total)
+    for _ in range(3):
+        above = mass = 0.0
+        for square, own_part in zip(squares, expected, strict=True):
+            whole = variance + own_part
+            if not whole:
+                continue
+            weight = 1 / (whole * whole)
+            # A square cut at 2.5 deviations is 2 % short of the whole for a normal difference.
+            above += weight * (1.02 * (square if square < 6.25 * whole else 6.25 * whole) - own_part)
+            mass += weight
+        variance = max(above / mass, 0.05 * variance) if mass else 0.0
+    return variance / 2, len(squares)
+
+
+def without_spikes(values: Sequence[float], variances: Sequence[float]) -> list[float]:
+    """Return the values cut to CLIP deviations from the median of their neighbours; the newest have none yet."""
+    found = list(values)
+    for i in range(len(values) - SIDE):
+        near = sorted(values[max(0, i - SIDE) : i + SIDE + 1])
+        middle = near[len(near) // 2]
+        rest = values[i] - middle
+        if rest * rest > CLIP * CLIP * variances[i]:
+            found[i] = middle + math.copysign(CLIP * math.sqrt(variances[i]), rest)
+    return found
+
+
+def recent_excess(values: Sequence[float], variances: Sequence[float]) -> float:
+    """Return by how much the newest runs vary more than was learned; a step among them, or a spike, tells nothing."""
+    newest, own = values[-RECENT:], variances[-RECENT:]
+    squares = sorted(
+        (late - early) ** 2 / (v + w) for (early, late), (v, w) in zip(pairwise(newest), pairwise(own), strict=True)
+    )[:-2]
+    seen = sum(squares) / LOWER_SQUARES
+    return max(1.0, (RECENT_PRIOR + seen) / (RECENT_PRIOR + len(squares)))
+
+
+def _accidents(values: Sequence[float], variances: Sequence[float], segments: Sequence[tuple[int, int]]) -> float:
+    far = count = 0
+    for begin, end in segments:
+        cut = without_spikes(values[begin:end], variances[begin:end])
+        far += sum(own != kept for own, kept in zip(values[begin:end], cut, strict=True))
+        count += end - begin
+    return (far + ACCIDENTS) / (count + ACCIDENTS_AMONG)
+
+
+def _dependence(
+    values: Sequence[float], weights: Sequence[float], segments: Sequence[tuple[int, int]]
+) -> tuple[float, ...]:
+    squares: list[list[float]] = [[] for _ in SIZES]
+    for begin, end in segments:
+        weight = weights[begin:end]
+        mass = [0.0, *accumulate(weight)]
+        sums = [0.0, *accumulate(map(mul, weight, values[begin:end]))]
+        for found, size in zip(squares, SIZES, strict=True):
+            for cut in range(FEWEST_BEFORE, end - begin - size + 1, max(1, size // 2)):
+                first = cut - REFERENCE_RUNS if cut > REFERENCE_RUNS else 0
+                before, after = mass[cut] - mass[first], mass[cut + size] - mass[cut]
+                difference = (sums[cut + size] - sums[cut]) / after - (sums[cut] - sums[first]) / before
+                found.append(difference * difference * before * after / (before + after))
+    dependence: list[float] = []
+    for found, size in zip(squares, SIZES, strict=True):
+        blocks = len(found) / min(size, 2)
+        smaller = dependence[-1] if dependence else 1.0  # few blocks are long: they vary at least about as shorter ones
+        dependence.append(max(1.0, (_mean_square(found) * blocks + PRIOR_BLOCKS * smaller) / (blocks + PRIOR_BLOCKS)))
+    return tuple(dependence)
+
+
+def _mean_square(squares: Sequence[float]) -> float:
+    """Return the mean, of squares cut to CLIP deviations by what their own median says."""
+    if not squares:
+        return 1.0
+    bound = CLIP * CLIP * max(1.0, sorted(squares)[len(squares) // 2] / MEDIAN_SQUARE)
+    return sum(square if square < bound else bound for square in squares) / len(squares)

@@ -1,0 +1,251 @@
+"""A slower file is one regression of its model, a slow host one of the host, and a busy neighbour none of either."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from builders import NOW, REVISION
+from judged_host import INTERVAL, OTHER_REVISION, JudgedHost, configured, key_of
+
+from mmied.errors import HistoryError
+from mmied.regression import HOST, Baseline
+
+GOOD = 30
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Iterator[JudgedHost]:
+    host = JudgedHost(tmp_path)
+    yield host
+    host.store.close()
+
+
+def test_a_model_that_stays_as_it_is_has_no_changes(host: JudgedHost) -> None:
+    host.runs(100)
+
+    assert host.changes() == ()
+    assert {standing.state for standing in host.regressions.series.values()} == {"stable"}
+
+
+def test_a_series_is_learned_before_it_is_judged(host: JudgedHost) -> None:
+    host.run()
+    standing = host.standing()
+
+    assert (standing.state, standing.runs) == ("learning", 1)
+    assert standing.baseline is None
+    assert standing.why
+
+
+def test_a_slower_file_is_one_regression_of_the_model_with_the_event_as_evidence(host: JudgedHost) -> None:
+    host.runs(GOOD)
+    changed_at = host.now
+    host.runs(5, seconds=0.012, revision=OTHER_REVISION)
+    (change,) = host.regressions_of()
+
+    assert (change.started_at, change.last_good_at) == (changed_at, changed_at - INTERVAL)
+    assert change.cause == "model"
+    assert f"revision {REVISION[:12]} became {OTHER_REVISION[:12]}" in change.evidence[0].text
+    assert [event.kind for event in change.events] == ["model_changed"]
+    assert change.change_ratio == pytest.approx(0.2, abs=0.02)
+    assert (change.before, change.after) == (pytest.approx(0.01, rel=0.02), pytest.approx(0.012, rel=0.02))
+    assert change.lower is not None
+    assert change.upper is not None
+    assert change.lower < 0.2 < change.upper
+    assert change.change_id.endswith("-ranker-b8-latency_p50")
+    assert host.standing().state == "regressed"
+    assert host.standing().change == change
+    assert host.standing().change_ratio == pytest.approx(0.2, abs=0.02)
+    assert not [found for found in host.changes() if found.key.model == HOST]
+
+
+def test_a_throughput_that_fell_is_worse_by_a_positive_ratio(host: JudgedHost) -> None:
+    host.runs(GOOD)
+    host.runs(5, seconds=0.0125)
+    (change,) = host.regressions_of("throughput")
+
+    assert change.worse
+    assert change.change_ratio == pytest.approx(0.2, abs=0.02)
+    assert change.after < change.before
+    assert host.standing("throughput").change_ratio == pytest.approx(0.2, abs=0.02)
+
+
+def test_a_slow_host_is_one_regression_of_the_host_and_none_of_its_models(tmp_path: Path) -> None:
+    host = JudgedHost(tmp_path, configured("ranker", "vision"))
+    host.runs(GOOD, "ranker", "vision")
+    host.runs(6, "ranker", "vision", slow=1.4, facts={"governor": "powersave"})
+    found = [change for change in host.changes(worse=True, state="active") if change.part_of is None]
+
+    assert {change.key.model for change in found} == {HOST}
+    assert len(found) == 1
+    assert found[0].cause == "host"
+    assert any("governor not set became powersave" in each.text for each in found[0].evidence)
+    host.store.close()
+
+
+def test_a_busy_neighbour_is_no_regression_of_the_model(host: JudgedHost) -> None:
+    host.runs(GOOD)
+    host.runs(6, busy=0.7)
+
+    assert host.regressions_of() == []
+    assert not [change for change in host.changes(worse=True) if change.cause != "contention"]
+
+
+def test_a_model_with_fewer_threads_is_slower_for_its_environment(host: JudgedHost) -> None:
+    host.runs(GOOD, facts={"threads": 2})
+    host.runs(5, seconds=0.015, facts={"threads": 1})
+    (change,) = host.regressions_of()
+
+    assert change.cause == "environment"
+    assert any("threads 2 became 1" in each.text for each in change.evidence)
+
+
+def test_an_improvement_is_kept_and_is_no_regression(host: JudgedHost) -> None:
+    host.runs(GOOD)
+    host.runs(5, seconds=0.008, revision=OTHER_REVISION)
+
+    assert host.regressions_of() == []
+    better = [change for change in host.changes(worse=False) if change.key == key_of("latency_p50")]
+    assert [change.cause for change in better] == ["model"]
+    assert better[0].change_ratio == pytest.approx(-0.2, abs=0.02)
+    assert host.standing().state in ("stable", "recovered")
+
+
+def test_a_return_to_normal_closes_it(host: JudgedHost) -> None:
+    host.runs(GOOD)
+    host.runs(8, seconds=0.012, revision=OTHER_REVISION)
+    back_at = host.now
+    host.runs(8)
+    (change,) = host.regressions_of()
+
+    assert change.state == "recovered"
+    assert change.ended_at is not None
+    assert back_at <= change.ended_at <= host.now
+    assert host.standing().state in ("recovered", "stable")
+    assert host.standing().change is None or not host.standing().change.worse
+    assert host.changes(state="active", worse=True) == ()
+
+
+def test_a_regression_stays_one_long_after_its_beginning_is_out_of_sight(host: JudgedHost) -> None:
+    host.runs(GOOD)
+    host.runs(200, seconds=0.012, revision=OTHER_REVISION)
+
+    assert len(host.regressions_of()) == 1
+    assert host.standing().state == "regressed"
+    assert host.standing().change_ratio == pytest.approx(0.2, abs=0.02)
+    host.runs(8)
+    assert host.regressions_of()[0].state == "recovered"
+
+
+def test_what_becomes_worse_again_is_another_regression_in_the_place_of_the_first(host: JudgedHost) -> None:
+    host.runs(GOOD)
+    host.runs(10, seconds=0.012)
+    host.runs(10, seconds=0.015)
+    first, second = host.regressions_of()
+
+    assert (first.state, second.state) == ("superseded", "active")
+    assert host.standing().change_ratio == pytest.approx(0.5, abs=0.05), "against the last good level"
+
+
+def test_a_restart_changes_nothing(host: JudgedHost) -> None:
+    host.runs(GOOD)
+    host.runs(5, seconds=0.012, revision=OTHER_REVISION)
+    before, changes = host.regressions.series, host.changes()
+    host.start()
+
+    assert host.regressions.series == before
+    assert host.changes() == changes
+    host.run(seconds=0.012, revision=OTHER_REVISION)
+    assert len(host.regressions_of()) == 1
+
+
+def test_a_run_that_arrives_late_changes_nothing_of_what_is_known(host: JudgedHost) -> None:
+    late = host.make_run()
+    host.now += INTERVAL
+    host.runs(GOOD)
+    host.runs(5, seconds=0.012)
+    before = host.changes()
+    host.take(late)
+
+    assert host.changes() == before
+    assert host.standing().state == "regressed"
+
+
+def test_what_was_accepted_is_the_new_normal(host: JudgedHost) -> None:
+    host.runs(GOOD)
+    host.runs(6, seconds=0.012)
+    (change,) = host.regressions_of()
+    host.store.put_baseline(Baseline(key=change.key, figure=0.012, at=host.now - 1, source="accepted", by="ada"))
+    host.store.amend_change(change.change_id, state="accepted", ended_at=host.now - 1)
+    host.runs(6, seconds=0.012)
+
+    assert host.standing().state in ("stable", "recovered")
+    assert host.standing().baseline is not None
+    assert host.standing().baseline.by == "ada"
+    assert host.changes(state="active", worse=True, key=change.key) == ()
+    assert len(host.regressions_of()) == 1
+
+
+def test_other_inputs_are_another_measure_and_are_learned_anew(host: JudgedHost) -> None:
+    host.runs(GOOD, facts={"inputs": "12ab"})
+    host.runs(6, seconds=0.02, facts={"inputs": "34cd"})
+
+    assert host.regressions_of() == []
+    assert host.standing().runs == 6
+
+
+def test_a_hundred_changes_are_kept_apart(host: JudgedHost) -> None:
+    host.runs(GOOD)
+    for _ in range(6):
+        host.runs(8, seconds=0.013)
+        host.runs(8)
+
+    found = host.regressions_of()
+    assert len(found) == 6
+    assert len({change.change_id for change in found}) == 6
+    assert {change.state for change in found} == {"recovered"}
+
+
+def test_a_model_that_comes_with_a_reload_is_judged_from_its_history(host: JudgedHost) -> None:
+    host.runs(GOOD)
+    host.config = configured("vision")
+    host.start()
+    assert key_of("latency_p50") not in host.regressions.series
+    host.regressions.take_config(configured("ranker", "vision"))
+
+    assert host.standing().state == "stable"
+    host.regressions.take_config(configured("vision"))
+    assert key_of("latency_p50") not in host.regressions.series
+
+
+@pytest.mark.parametrize("broken", ["points", "changes", "baseline", "keep_change", "amend_change", "events"])
+def test_a_history_that_fails_takes_nothing_down(
+    host: JudgedHost, broken: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    host.runs(GOOD)
+
+    def fail(*arguments: Any, **options: Any) -> None:
+        raise HistoryError("the disk is broken")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(host.store, broken, fail)
+        host.runs(4, seconds=0.012)
+    assert "series_not_judged" in caplog.text or broken in ("amend_change", "events", "keep_change")
+    host.runs(3, seconds=0.012)
+
+    assert host.standing().state == "regressed"
+    assert len(host.store.last_runs()) == GOOD + 7
+
+
+def test_times_of_changes_are_those_of_their_runs(host: JudgedHost) -> None:
+    host.runs(GOOD)
+    host.runs(5, seconds=0.012)
+    (change,) = host.regressions_of()
+    first, confirmed = (host.store.run(name) for name in (change.first_run_id, change.confirmed_run_id))
+
+    assert first is not None
+    assert confirmed is not None
+    assert (first.started_at, confirmed.started_at) == (change.started_at, change.confirmed_at)
+    assert NOW < change.started_at < change.confirmed_at
+    assert replace(change, cause="unknown").cause == "unknown"
