@@ -1,56 +1,16 @@
 """A real Alertmanager with the shipped configuration tells the right people, and of one cause only once."""
 
-import json
 import re
-import shutil
-import socket
 import subprocess
-import time
-import urllib.error
-import urllib.parse
-import urllib.request
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
 
 import pytest
-import yaml
+from alertmanager_server import Alertmanager, alerting, until
 from receivers import Receiver, receiver
 from rule_files import ALERTMANAGER_FILE, ALERTS, labels_of, read
 
 pytestmark = pytest.mark.alertmanager
 GROUP_WAIT = "2s"  # shorter than for people; long enough for a second alert to be inhibited by the first
-
-
-class Alertmanager:
-    """The API of a running Alertmanager."""
-
-    def __init__(self, url: str) -> None:
-        self.url = url
-
-    def post(self, *alerts: dict[str, str]) -> None:
-        body = json.dumps([{"labels": labels, "annotations": {"summary": "A test."}} for labels in alerts]).encode()
-        request = urllib.request.Request(f"{self.url}/api/v2/alerts", body, {"Content-Type": "application/json"})
-        urllib.request.urlopen(request, timeout=10).close()
-
-    def state(self, labels: dict[str, str]) -> str | None:
-        """Return whether an alert is active or suppressed; None where it is not there."""
-        filters = urllib.parse.urlencode({"filter": [f'{k}="{v}"' for k, v in labels.items()]}, doseq=True)
-        with urllib.request.urlopen(f"{self.url}/api/v2/alerts?{filters}", timeout=10) as response:
-            found = [each for each in json.load(response) if each["labels"] == labels]
-        return str(found[0]["status"]["state"]) if found else None
-
-
-def until(condition: Callable[[], Any], what: str, seconds: float = 20.0) -> Any:
-    """Return what a condition gives once it is true."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        try:
-            if found := condition():
-                return found
-        except (urllib.error.URLError, ConnectionError):
-            pass
-        time.sleep(0.05)
-    raise AssertionError(f"waited in vain until {what}")
 
 
 def labelled(alert: str, where: dict[str, str], **more: str) -> dict[str, str]:
@@ -73,37 +33,8 @@ def told() -> Iterator[Receiver]:
 
 @pytest.fixture(scope="module")
 def manager(told: Receiver, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Alertmanager]:
-    """The shipped configuration with addresses of ours, less patience, and nothing else changed."""
-    folder = tmp_path_factory.mktemp("alertmanager")
-    config = read(ALERTMANAGER_FILE)
-    for route in (config["route"], *config["route"]["routes"]):
-        route |= {"group_wait": GROUP_WAIT, "group_interval": GROUP_WAIT}
-    for each in config["receivers"]:
-        each["webhook_configs"][0]["url"] = told.url.replace("/hook", f"/{each['name']}")
-    (folder / "alertmanager.yml").write_text(yaml.safe_dump(config))
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    command = shutil.which("prometheus-alertmanager")
-    assert command is not None
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(
-            [
-                command,
-                f"--config.file={folder / 'alertmanager.yml'}",
-                f"--storage.path={folder / 'data'}",
-                f"--web.listen-address=127.0.0.1:{port}",
-                "--cluster.listen-address=",
-            ],
-            stdout=log,
-            stderr=log,
-        )
-    manager = Alertmanager(f"http://127.0.0.1:{port}")
-    try:
-        until(lambda: manager.state({"alertname": "none"}) is None, "it answers")
+    with alerting(tmp_path_factory.mktemp("alertmanager"), told.url, group_wait=GROUP_WAIT) as manager:
         yield manager
-    finally:
-        process.terminate()
-        process.wait(timeout=20)
 
 
 INHIBITIONS = [
