@@ -5,7 +5,7 @@ BIN = $(VENV)/bin
 STATE ?= .mmied-demo
 LISTEN ?= 127.0.0.1:9177
 
-.PHONY: run test check format clean
+.PHONY: run test check format docs clean
 
 run: $(VENV)/installed  ## profile three demonstration models, on http://127.0.0.1:9177/
 	$(BIN)/mmied demo --state $(STATE) --listen $(LISTEN)
@@ -23,8 +23,11 @@ format: $(VENV)/installed-dev
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+docs: $(VENV)/installed-dev  ## the site, in site/
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
 clean:
-	rm -rf $(VENV) $(STATE)
+	rm -rf $(VENV) $(STATE) site
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

@@ -1,7 +1,7 @@
 """Does the daemon find faults that were planted in real models, how soon, and does it name the right cause?
 
-Each fault gets a daemon of its own with a model that meets it and one that does not. Busy loops come and go beside
-it. When the models' series are stable the fault is planted, and the daemon has some runs to find it. The last is no
+Each fault gets a daemon of its own with a model that meets it and one that does not. A neighbour comes and goes
+beside it. When the models' series are stable the fault is planted, and the daemon has some runs to find it. The last is no
 fault at all, for many runs.
 """
 
@@ -20,7 +20,7 @@ from pathlib import Path
 from statistics import median
 
 import yaml
-from contention import BUSY_LOOP, busy_loops
+from contention import BUSY_LOOP
 from daemon_process import Daemon, free_port, running_daemon
 from figures import Figure, report
 from host import describe_host
@@ -35,6 +35,15 @@ FINDING_RUNS, FINDING_SECONDS = 14, 300.0
 SETTLE_SECONDS = 20.0  # for the cause to be completed by what comes after the confirmation
 FALSE_RUNS = 300
 CAUSE_RATIO = 0.90
+NEIGHBOUR = """\
+import os, random, time
+parent = os.getppid()
+while os.getppid() == parent:
+    until = time.monotonic() + random.uniform(1, 4)
+    while time.monotonic() < until:
+        pass
+    time.sleep(random.uniform(4, 12))
+"""
 LIBRARY = "import torch\ndef prepared(x):\n    for _ in range({times}):\n        x = x + 0.0\n    return x\n"
 
 
@@ -70,6 +79,7 @@ class Fault:
     plant: Callable[[World, Daemon], None]
     causes: Collection[str] = ()
     source: str = "script"  # script, weights or library
+    threads: int = 1
     may_be_silent: bool = False
 
 
@@ -127,9 +137,9 @@ FAULTS = (
     Fault(name="a memory leak", plant=replaced("leak"), causes=("model",)),
     Fault(name="a doubled model", plant=replaced("doubled"), causes=("model",)),
     Fault(name="a corrupted weight", plant=corrupted, causes=("model",), source="weights"),
-    Fault(name="fewer threads", plant=fewer_threads, causes=("environment",)),
-    Fault(name="a spinning wait policy", plant=spinning, causes=("environment",), may_be_silent=True),
-    Fault(name="fewer CPUs", plant=fewer_cpus, causes=("environment", "host")),
+    Fault(name="fewer threads", plant=fewer_threads, causes=("environment",), threads=2),
+    Fault(name="a spinning wait policy", plant=spinning, causes=("environment",), threads=2, may_be_silent=True),
+    Fault(name="fewer CPUs", plant=fewer_cpus, causes=("environment", "host"), threads=2),
     Fault(name="a changed library", plant=new_library, causes=("environment",), source="library"),
     Fault(name="a busy neighbour", plant=busy_neighbour, causes=("contention", "host"), may_be_silent=True),
 )
@@ -188,7 +198,7 @@ def row_of(seen: Seen) -> tuple[str, ...]:
 
 def try_fault(fault: Fault) -> Seen:
     """Plant a fault and see what the daemon says of it."""
-    with world_for(fault) as world, busy_loops(1), contextlib.ExitStack() as stack:
+    with world_for(fault) as world, neighbour(), contextlib.ExitStack() as stack:
         daemon = stack.enter_context(running_daemon(world.config, world.port, world.environ))
         learn(daemon)
         false_before = len(regressions(world))
@@ -215,7 +225,7 @@ def try_fault(fault: Fault) -> Seen:
 
 def nothing_at_all(runs: int) -> tuple[int, int]:
     """Return the false alarms of a daemon on models that nobody touches, and the runs that it made."""
-    with world_for(FAULTS[0]) as world, busy_loops(1), running_daemon(world.config, world.port, {}) as daemon:
+    with world_for(FAULTS[0]) as world, neighbour(), running_daemon(world.config, world.port, {}) as daemon:
         while (made := sum(runs_of(daemon, name) for name in ("victim", "bystander"))) < runs:
             print(f"  nothing at all: {made} of {runs} runs, {len(regressions(world))} regressions", flush=True)
             time.sleep(60)
@@ -223,6 +233,17 @@ def nothing_at_all(runs: int) -> tuple[int, int]:
         for change in found:
             print(f"  {change.change_id} {change.change_ratio:+.1%} {change.cause}")
         return len(found), made
+
+
+@contextlib.contextmanager
+def neighbour() -> Iterator[None]:
+    """Keep a CPU busy now and then."""
+    process = subprocess.Popen([sys.executable, "-c", NEIGHBOUR])
+    try:
+        yield
+    finally:
+        process.kill()
+        process.wait()
 
 
 @contextlib.contextmanager
@@ -236,7 +257,13 @@ def world_for(fault: Fault) -> Iterator[World]:
             "weights": {"factory": "faulty_models:network", "weights": str(folder / "victim.safetensors")},
             "library": {"factory": "faulty_models:on_library"},
         }
-        victim = {"name": "victim", "source": sources[fault.source], "inputs": inputs, "batch_sizes": [8], "threads": 2}
+        victim = {
+            "name": "victim",
+            "source": sources[fault.source],
+            "inputs": inputs,
+            "batch_sizes": [8],
+            "threads": fault.threads,
+        }
         bystander = {
             "name": "bystander", "source": {"torchscript": str(folder / "bystander.pt")}, "inputs": inputs,
             "batch_sizes": [8], "threads": 1,

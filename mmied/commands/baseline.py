@@ -169,7 +169,7 @@ def _row(key: SeriesKey, baseline: Baseline | None) -> tuple[str, ...]:
         series_name(key),
         figure(key.metric, baseline.figure),
         baseline.source,
-        str(baseline.runs),
+        str(baseline.runs or ""),
         local_time(baseline.at),
         baseline.by or "",
         baseline.why or "",

@@ -25,6 +25,7 @@ from mmied.verdicts.scatter import Scatter, scatter
 from mmied.verdicts.series import Shift
 
 REPLAYED = 1000  # the newest runs of a series: weeks of them, and a second of computing
+TOO_NOISY = "too noisy"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,12 +84,14 @@ def _calibrate(config: Config, store: Store, key: SeriesKey) -> CalibratedSeries
     points = store.points(key, since=store.learned_since(key), limit=REPLAYED)
     epoch, points = in_company_of_one(points) if key.model == HOST else ("", points)
     found = replay([detector_point(point, epoch) for point in points], settings)
-    known = found.judgeable and found.minimum_change_ratio is not None
+    plain = settings.scale == "plain"  # of a level of 0 there is no ratio
+    known = found.judgeable and found.noise is not None and (plain or found.minimum_change_ratio is not None)
+    least = settings.minimum_change if plain else settings.minimum_ratio
     return CalibratedSeries(
         key=key,
         calibration=found,
         scatter=scatter(points, [shift.first_at for shift in found.shifts]),
-        threshold_ratio=max(settings.minimum_ratio, found.minimum_change_ratio or 0.0) if known else None,
+        threshold_ratio=max(least, found.minimum_change_ratio or 0.0) if known else None,
     )
 
 
@@ -99,9 +102,8 @@ def _lines(report: CalibrationReport) -> Iterator[str]:
     )
     yield ""
     for each in report.series:
-        if each.threshold_ratio is None:
-            what = "too noisy to judge" if _word(each) == "too noisy" else "not judged yet"
-            yield f"{what}: {series_name(each.key)}: {each.calibration.why}"
+        if _word(each) == TOO_NOISY:
+            yield f"{TOO_NOISY} to judge: {series_name(each.key)}: {each.calibration.why}"
     for each in report.series:
         for shift in each.calibration.shifts:
             yield f"alarm: {series_name(each.key)}: {_alarm(shift)}"
@@ -126,7 +128,7 @@ def _word(found: CalibratedSeries) -> str:
     """Return how many alarms there were, or why there could be none."""
     if found.threshold_ratio is not None:
         return str(len(found.calibration.shifts))
-    return "learning" if found.calibration.judgeable or found.calibration.noise is None else "too noisy"
+    return "learning" if found.calibration.judgeable or found.calibration.noise is None else TOO_NOISY
 
 
 def _alarm(shift: Shift) -> str:

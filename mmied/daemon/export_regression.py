@@ -11,8 +11,9 @@ from mmied.regression import HOST, SeriesKey, SeriesStanding
 from mmied.verdicts.worthwhile import drift_bound
 
 QUANTILES = {"latency_p50": "0.5", "latency_p95": "0.95", "latency_p99": "0.99"}
-# What can be found of a series is told for one of each kind; its tails and its throughput go with the median.
-WITH_LIMITS = ("latency_p50", "peak_memory")
+# What can be found of a series is told for one of each kind: tails and throughput go with the median.
+WITH_MINIMUM = ("latency_p50", "peak_memory")
+WITH_THRESHOLD = ("latency_p50",)
 
 
 def regression_samples(view: View) -> Iterator[Sample]:
@@ -50,11 +51,10 @@ def _series(key: SeriesKey, standing: SeriesStanding, view: View) -> Iterator[Sa
         yield Sample("mmied_regression_change_ratio", labels, standing.change_ratio)
     if alarming and standing.change is not None:
         yield Sample("mmied_regression_cause", (*labels, standing.change.cause), 1)
-    if key.metric in WITH_LIMITS:
-        if standing.threshold_ratio is not None:
-            yield Sample("mmied_regression_threshold_ratio", labels, standing.threshold_ratio)
-        if standing.minimum_change_ratio is not None:
-            yield Sample("mmied_detector_minimum_change_ratio", labels, standing.minimum_change_ratio)
+    if standing.threshold_ratio is not None and key.metric in WITH_THRESHOLD:
+        yield Sample("mmied_regression_threshold_ratio", labels, standing.threshold_ratio)
+    if standing.minimum_change_ratio is not None and key.metric in WITH_MINIMUM:
+        yield Sample("mmied_detector_minimum_change_ratio", labels, standing.minimum_change_ratio)
 
 
 def _host(key: SeriesKey, standing: SeriesStanding) -> Iterator[Sample]:

@@ -19,6 +19,7 @@ SIDE = 3  # neighbours on either side, about whose median a run is cut
 CLIP = 3.0  # deviations: what is farther out says of itself that it is an accident
 PRIOR_BLOCKS = 10.0  # what shorter means vary by counts as much as this many that were seen
 RECENT = 14  # newest runs, whose differences tell whether the noise has grown
+CHAIN = 1.0
 RECENT_PRIOR = 6.0
 LOWER_SQUARES = 0.586  # mean of the squares of so many standard normal differences, the two largest left out
 FEWEST_BEFORE = 5
@@ -152,7 +153,7 @@ def _dependence(
     dependence: list[float] = []
     for found, size in zip(squares, SIZES, strict=True):
         blocks = len(found) / min(size, 2)
-        smaller = dependence[-1] if dependence else 1.0  # few blocks are long: they vary at least about as shorter ones
+        smaller = dependence[-1] ** CHAIN if dependence else 1.0  # few blocks are long: they vary at least about as shorter ones
         dependence.append(max(1.0, (_mean_square(found) * blocks + PRIOR_BLOCKS * smaller) / (blocks + PRIOR_BLOCKS)))
     return tuple(dependence)
 

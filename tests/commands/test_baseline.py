@@ -7,7 +7,19 @@ from statistics import median
 
 import pytest
 from builders import make_run
-from judged_history import CHANGE, DRIFT, LOAD, P50, REFERENCE, SLOW, THROUGHPUT, Kept, kept_shift, points_of_levels
+from judged_history import (
+    BEFORE,
+    CHANGE,
+    DRIFT,
+    LOAD,
+    P50,
+    REFERENCE,
+    SLOW,
+    THROUGHPUT,
+    Kept,
+    kept_shift,
+    points_of_levels,
+)
 
 from mmied.codec import from_json
 from mmied.records import Golden
@@ -131,7 +143,7 @@ def test_a_series_that_is_learned_anew_forgets_what_was_accepted_and_ends_its_ch
     kept: Kept, capsys: pytest.CaptureFixture[str]
 ) -> None:
     kept.call("baseline", "accept", "--model", "ranker")
-    kept.keep_change(SLOW[20].at, "active")
+    kept.keep_change(SLOW[BEFORE].at, "active")
     capsys.readouterr()
     before = time.time()
     assert (

@@ -102,10 +102,7 @@ def test_a_regression_is_told_once_and_its_end_once(world: World, hook: Receiver
         "alertname": "MmiedModelRegression", "severity": "warning", "instance": "here", "model": "ranker",
         "scenario": "b1", "metric": "latency_p50",
     }  # fmt: skip
-    assert (
-        "median latency is 20 % worse: 10.0 ms → 12.0 ms. Cause: model."
-        in start["annotations"]["description"]
-    )
+    assert "median latency is 20 % worse: 10.0 ms → 12.0 ms. Cause: model." in start["annotations"]["description"]
     assert "The model's file changed at 12:00." in start["annotations"]["description"]
     assert start["annotations"]["runbook_url"] == "https://example.org/runbooks/MmiedModelRegression.md"
     assert (start["annotations"]["cause"], start["annotations"]["before"]) == ("model", "10.0 ms")

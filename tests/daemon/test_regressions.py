@@ -1,6 +1,6 @@
 """A suspicion is confirmed within minutes, and a regression explains itself."""
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,17 +20,15 @@ from mmied.profiles import PairedRatio
 from mmied.records import Run
 from mmied.regression import PredecessorResult
 
-GOOD = 30
 DAILY = Every(86_400.0)
 
 
 @pytest.fixture
-def host(tmp_path: Path) -> Iterator[JudgedHost]:
-    host = JudgedHost(tmp_path, configured("ranker", inspect=DAILY))
-    host.run()
+def host(make_host: Callable[[Config], JudgedHost]) -> JudgedHost:
+    """It is inspected daily, and was."""
+    host = make_host(configured("ranker", inspect=DAILY))
     keep_inspection(host)
-    yield host
-    host.store.close()
+    return host
 
 
 def planned(host: JudgedHost, level: float = 1e9) -> list[Start]:
@@ -71,7 +69,6 @@ def keep_inspection(host: JudgedHost, *, slower: float = 1.0, revision: str = RE
 
 
 def test_a_suspicion_is_confirmed_within_minutes(host: JudgedHost) -> None:
-    host.runs(GOOD)
     began = host.now
     host.take(host.make_run(seconds=0.012))
     while not host.regressions_of() and host.now < began + INTERVAL:
@@ -86,13 +83,11 @@ def test_a_suspicion_is_confirmed_within_minutes(host: JudgedHost) -> None:
 
 
 def test_nothing_is_confirmed_that_is_not_suspicious(host: JudgedHost) -> None:
-    host.runs(GOOD)
 
     assert planned(host) == []
 
 
 def test_a_suspicion_that_does_not_last_costs_a_few_runs_at_most(host: JudgedHost) -> None:
-    host.runs(GOOD)
     host.take(host.make_run(seconds=0.012))
     made = 0
     for _ in range(60):
@@ -104,7 +99,6 @@ def test_a_suspicion_that_does_not_last_costs_a_few_runs_at_most(host: JudgedHos
 
 
 def test_a_suspicion_waits_for_a_budget_that_is_spent(host: JudgedHost) -> None:
-    host.runs(GOOD)
     host.take(host.make_run(seconds=0.012))
 
     assert planned(host, level=1.0) == []
@@ -112,7 +106,6 @@ def test_a_suspicion_waits_for_a_budget_that_is_spent(host: JudgedHost) -> None:
 
 
 def test_something_better_is_not_confirmed_in_a_hurry(host: JudgedHost) -> None:
-    host.runs(GOOD)
     host.take(host.make_run(seconds=0.008))
 
     assert planned(host) == []
@@ -122,7 +115,6 @@ def test_something_better_is_not_confirmed_in_a_hurry(host: JudgedHost) -> None:
 
 
 def regress(host: JudgedHost) -> None:
-    host.runs(GOOD)
     host.runs(4, seconds=0.012, revision=OTHER_REVISION)
 
 
@@ -157,7 +149,6 @@ def test_the_inspections_that_explain_are_kept_while_the_regression_lasts(host: 
 
 
 def test_an_inspection_that_came_before_the_confirmation_explains_as_well(host: JudgedHost) -> None:
-    host.runs(GOOD)
     host.run(seconds=0.012, revision=OTHER_REVISION)
     keep_inspection(host, slower=2.0, revision=OTHER_REVISION)
     host.runs(3, seconds=0.012, revision=OTHER_REVISION)
@@ -178,14 +169,14 @@ def test_an_inspection_that_failed_is_not_asked_for_again_and_the_next_one_expla
     assert host.regressions_of()[0].explanation
 
 
-def test_a_model_that_is_never_inspected_is_not_for_this_either(tmp_path: Path) -> None:
-    host = JudgedHost(tmp_path)
-    host.runs(GOOD)
+def test_a_model_that_is_never_inspected_is_not_for_this_either(
+    make_host: Callable[[Config], JudgedHost],
+) -> None:
+    host = make_host(configured())
     host.runs(4, seconds=0.012)
 
     assert host.regressions_of()
     assert planned(host) == []
-    host.store.close()
 
 
 def test_a_restart_asks_for_the_look_that_is_still_missing(host: JudgedHost) -> None:
@@ -213,7 +204,6 @@ def compared(host: JudgedHost, times: float, **changes: object) -> tuple[Run, Pr
 
 
 def test_old_against_new_confirms_a_slower_file_at_its_first_run(host: JudgedHost) -> None:
-    host.runs(GOOD)
     host.run(seconds=0.012, revision=OTHER_REVISION)
     assert host.regressions_of() == []
     host.regressions.take_comparison(*compared(host, 1.2))
@@ -230,7 +220,6 @@ def test_old_against_new_confirms_a_slower_file_at_its_first_run(host: JudgedHos
 
 
 def test_old_against_new_of_equal_files_puts_a_regression_down_to_something_else(host: JudgedHost) -> None:
-    host.runs(GOOD)
     host.runs(4, seconds=0.012, revision=OTHER_REVISION, facts={"torch": "2.14.0"})
     assert host.regressions_of()[0].cause == "model"
     host.regressions.take_comparison(*compared(host, 1.0))

@@ -276,6 +276,7 @@ def cuda_view() -> View:
     on_gpu = replace(on_gpu, memory=(*on_gpu.memory, device))
     from inspections import inspected  # which are made of what is above
     from optimizations import labelled, searched, trial, verdict
+    from regressed import judged_series
 
     runs = (
         make_run(1000, "ranker", drift_ratio=0.0),
@@ -289,4 +290,4 @@ def cuda_view() -> View:
     drifting = Trend(key=p99, ratio_per_week=0.02, lower=0.01, upper=0.03, level=0.04, days=28.0)
     outlooks = {"ranker": Outlook(objectives=(promised,), trends=(drifting,))}
     gpu = Funds(rate=0.01, tokens_seconds=9.0, demand_ratio=0.2)
-    return make_view(config, runs, verdicts=verdicts, outlooks=outlooks, gpu=gpu)
+    return make_view(config, runs, verdicts=verdicts, outlooks=outlooks, gpu=gpu, series=judged_series())

@@ -14,6 +14,7 @@ from builders import make_run
 
 from mmied.cli import main
 from mmied.history.store import Store
+from mmied.history.writing import add_run
 from mmied.records import Event
 from mmied.regression import HOST, Evidence, RecordedChange, SeriesKey, SeriesPoint
 
@@ -69,7 +70,8 @@ def points_of_levels(
     ]
 
 
-SLOW = points_of_levels(P50, (20, 0.010), (7, 0.012), end=time.time())  # it has shifted seven runs ago
+BEFORE = 60  # runs
+SLOW = points_of_levels(P50, (BEFORE, 0.010), (7, 0.012), end=time.time())  # it has shifted seven runs ago
 
 
 class Kept:
@@ -100,11 +102,11 @@ class Kept:
         runs: dict[str, list[SeriesPoint]] = {}
         for point in (point for points in series for point in points):
             runs.setdefault(point.run_id, []).append(point)
-        with self.opened() as store:
+        with self.opened() as store, store._write("fill it") as connection:  # a transaction a run takes a disk's time
             for run_id, points in runs.items():
                 at = points[0].at
-                run = make_run(1, run_id=run_id, host=socket.gethostname(), started_at=at, ended_at=at + 30, results=())
-                store.record(run, points=points)
+                run = make_run(1, run_id=run_id, host=store.host, started_at=at, ended_at=at + 30, results=())
+                add_run(connection, run, points=points)
 
     def keep_change(self, at: float, change_id: str = CHANGE.change_id, **changes: Any) -> RecordedChange:
         """Keep CHANGE with other values, as if it had begun `at` a Unix time."""
@@ -136,5 +138,5 @@ def kept_shift(folder: Path) -> Kept:
     kept = Kept(folder)
     steady = ((THROUGHPUT, 700.0), (LOAD, 0.2), (REFERENCE, 0.001))
     kept.keep(SLOW, *(points_of_levels(key, (len(SLOW), level), end=SLOW[-1].at) for key, level in steady))
-    kept.keep_change(SLOW[20].at)
+    kept.keep_change(SLOW[BEFORE].at)
     return kept

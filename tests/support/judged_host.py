@@ -40,13 +40,13 @@ class JudgedHost:
     folder: Path
     config: Config = field(default_factory=configured)
     now: float = NOW
+    standings: dict[str, Standing] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.store = Store.open(self.folder / "history.sqlite", host="here")
         self.artifacts = Artifacts(self.folder / "artifacts", retention_seconds=1e9, max_size_bytes=10**9)
         self.predecessors = Predecessors(self.folder / "predecessors", max_size_bytes=0)
         self.number = 0
-        self.standings: dict[str, Standing] = {}
         self.start()
 
     def start(self) -> None:

@@ -56,16 +56,23 @@ class Prometheus:
 
 
 @contextmanager
-def scraping(folder: Path, target: str, rules: dict[str, Any] | None = None) -> Iterator[Prometheus]:
-    """Give a Prometheus that scrapes `target` every second as job `mmied`, with its files in `folder`."""
+def scraping(
+    folder: Path, target: str, rules: dict[str, Any] | None = None, *, alertmanager: str | None = None
+) -> Iterator[Prometheus]:
+    """Give a Prometheus that scrapes `target` every second as job `mmied`, with its files in `folder`.
+
+    Where `alertmanager` is given, host and port, it is sent the alerts.
+    """
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     (folder / "rules.yml").write_text(yaml.safe_dump(rules or {"groups": []}))
-    config = {
+    config: dict[str, Any] = {
         "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
         "rule_files": [str(folder / "rules.yml")],
         "scrape_configs": [{"job_name": "mmied", "static_configs": [{"targets": [target]}]}],
     }
+    if alertmanager is not None:
+        config["alerting"] = {"alertmanagers": [{"static_configs": [{"targets": [alertmanager]}]}]}
     (folder / "prometheus.yml").write_text(yaml.safe_dump(config))
     command = shutil.which("prometheus")
     assert command is not None

@@ -1,18 +1,26 @@
 """Points, changes and environments of series as the judges' parts are tested with."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from builders import NOW
 
 from mmied.records import Environment
-from mmied.regression import RecordedChange, SeriesKey, SeriesPoint, SeriesStanding
+from mmied.regression import HOST, Baseline, RecordedChange, SeriesKey, SeriesPoint, SeriesStanding
 
 P50 = SeriesKey("ranker", "b8", "latency_p50")
 INTERVAL = 900.0
-STABLE = {"torch": "2.13.0", "kernel": "6.1.0", "threads": 2, "governor": None, "cpus": 2, "python": "3.11.2"}
+STABLE = {
+    "torch": "2.13.0",
+    "kernel": "6.1.0",
+    "threads": 2,
+    "governor": None,
+    "cpus": 2,
+    "python": "3.11.2",
+    "inputs": "12ab",
+}
 
 
 def at(number: int) -> float:
@@ -79,3 +87,14 @@ def standing(key: SeriesKey = P50, **changes: Any) -> SeriesStanding:
 def slower_by(ratio: float, good: int = 12, bad: int = 4, **changes: Any) -> Sequence[SeriesPoint]:
     """Points of a series that becomes slower with run 0."""
     return [*noisy([0.01] * good, -good, **changes), *noisy([0.01 * (1 + ratio)] * bad, 0, **changes)]
+
+
+def judged_series() -> Mapping[SeriesKey, SeriesStanding]:
+    """A model that is slower, on a host that is too."""
+    compute = SeriesKey(HOST, "cpu", "reference_compute")
+    worse = {"state": "regressed", "change_ratio": 0.2, "threshold_ratio": 0.03, "minimum_change_ratio": 0.02}
+    baseline = Baseline(key=P50, figure=0.01, at=at(-40), source="learned", runs=40, run_id="run--0001")
+    return {
+        P50: standing(change=change(cause="model"), baseline=baseline, figure=0.012, at=at(2), **worse),
+        compute: standing(compute, change=change(compute, cause="host"), **worse),
+    }

@@ -68,7 +68,7 @@ def test_clocks_that_are_held_down_by_heat_are_an_event_and_a_power_cap_at_work_
 
 
 def test_what_is_a_models_own_is_told_of_the_model_alone() -> None:
-    before, after = environment(inputs="12ab"), environment(threads=1, inputs="34cd")
+    before, after = environment(), environment(threads=1, inputs="34cd")
 
     assert host(before, after) == []
     assert events_between(before, after, at=NOW, model="ranker") == (
