@@ -1,8 +1,8 @@
 """Does the daemon find faults that were planted in real models, how soon, and does it name the right cause?
 
 Each fault gets a daemon of its own with a model that meets it and one that does not. A neighbour comes and goes
-beside it. When the models' series are stable the fault is planted, and the daemon has some runs to find it. The last is no
-fault at all, for many runs.
+beside it. When the models' series are stable the fault is planted, and the daemon has some runs to find it. The last
+is no fault at all, for many runs.
 """
 
 import argparse
