@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 
 from mmied.config import Config
 from mmied.errors import HistoryError
@@ -26,10 +27,7 @@ class Attributing:
     def attribute(
         self, change: RecordedChange, points: Sequence[SeriesPoint], *, paired: PredecessorResult | None = None
     ) -> RecordedChange:
-        """Return a change with its cause, its evidence and what it is a part of, as it is kept by then.
-
-        Raises HistoryError.
-        """
+        """Return a change with its cause, its evidence and what it is a part of. Raises HistoryError."""
         events = self._events(change)
         active = self._store.changes(state="active", worse=change.worse, limit=MOST_CHANGES)
         others = [other for other in active if self._is_other_model(other, change)]
@@ -51,15 +49,22 @@ class Attributing:
             cause, evidence = change.cause, change.evidence
         whole = self._host_change(change, active) if cause == "host" or change.key.model == HOST else None
         ratio = pair_of(paired, batch_size) if paired is not None and paired.fit else None
-        amended = self._store.amend_change(
-            change.change_id,
+        return replace(
+            change,
             cause=cause,
             evidence=evidence,
             events=events,
             part_of=whole.change_id if whole is not None else None,
-            **({"paired": ratio} if ratio is not None else {}),
+            paired=ratio if ratio is not None else change.paired,
         )
-        return amended if amended is not None else change
+
+    def attribute_again(
+        self, change: RecordedChange, points: Sequence[SeriesPoint], *, paired: PredecessorResult | None = None
+    ) -> RecordedChange:
+        """Think the cause of a kept change over, and keep what is thought now; return it. Raises HistoryError."""
+        now = self.attribute(change, points, paired=paired)
+        fields = {name: getattr(now, name) for name in ("cause", "evidence", "events", "part_of", "paired")}
+        return self._store.amend_change(change.change_id, **fields) or now
 
     def touched_by(self, change: RecordedChange) -> list[RecordedChange]:
         """Return the active changes whose cause has to be thought over, now that `change` is known too."""

@@ -96,7 +96,7 @@ class Judging:
             for change in self._store.changes(model=model.name, state="active"):
                 is_new = any(change.change_id == each.change_id for each in opened)
                 if not is_new and change.started_at >= self._deployed_at(change, result):
-                    self._show(self._attributing.attribute(change, self._points(change.key), paired=result))
+                    self._show(self._attributing.attribute_again(change, self._points(change.key), paired=result))
             return Judged(opened=tuple(opened))
         except HistoryError as error:
             log.error("series_not_judged", extra={"model": result.model, "error": str(error)})
@@ -131,8 +131,10 @@ class Judging:
             self._end(judgement)
             if judgement.opened is not None:
                 opened.append(self._open(judgement.opened))
+            if judgement.opened is not None or judgement.ended:
+                self._set(key, self._judged(key, model).standing)  # as it is after a restart
             elif standing.change is not None and self._attributing.outlived(standing.change):
-                self._show(self._attributing.attribute(standing.change, self._points(key)))
+                self._show(self._attributing.attribute_again(standing.change, self._points(key)))
         doubtful = [judgement for judgement in suspects if not self._is_explained(judgement)]
         confirming = max((judgement.confirming for judgement in doubtful), default=0)
         return Judged(suspicious=bool(doubtful), confirming=confirming, opened=tuple(opened))
@@ -183,8 +185,8 @@ class Judging:
 
     def _open(self, change: RecordedChange, paired: PredecessorResult | None = None) -> RecordedChange:
         """Keep a new change with its cause, and tell of it."""
-        self._store.keep_change(change)
         change = self._attributing.attribute(change, self._points(change.key), paired=paired)
+        self._store.keep_change(change)
         if change.worse:
             self._tally.regressions[change.key] += 1
         extra = {"change": change.change_id, "model": change.key.model, "ratio": round(change.change_ratio, 4)}
@@ -194,7 +196,7 @@ class Judging:
         if change.state == "active":
             self._show(change)
         for other in self._attributing.touched_by(change):
-            self._show(self._attributing.attribute(other, self._points(other.key)))
+            self._show(self._attributing.attribute_again(other, self._points(other.key)))
         return change
 
     def _end(self, judgement: Judgement) -> None:

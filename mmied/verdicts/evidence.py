@@ -15,7 +15,7 @@ from mmied.verdicts.adjusting import Following
 from mmied.verdicts.noise import CLIP, REFERENCE_RUNS, Noise, recent_excess, without_spikes
 
 LONGEST = 24  # newest runs that may be the new level: a shift that took longer to show was drift
-CAP = 0.65  # most evidence of one run, per logarithm of how rarely runs are far out by accident
+CAP = 0.75  # most evidence of one run, per logarithm of how rarely runs are far out by accident
 MOST_SPREAD = 64.0  # squared deviations of one run: beyond, it says no more of all of them
 LEAST_BEFORE = 4
 SCATTER_FREEDOM = 2.0  # how many runs the noise learned earlier counts for beside the scatter of the newest

@@ -127,8 +127,10 @@ class _Series:
         level = self.held_against()
         state = restore(fed[:-1], self.shifts(), self.settings, baseline=level)
         status: Status = state.status
-        if status not in ("learning", "too_noisy", "suspect"):
-            status = "regressed" if self.active is not None and self.active.worse else self.before_now()
+        if self.active is not None and self.active.worse:
+            status = "regressed"
+        elif status not in ("learning", "too_noisy", "suspect"):
+            status = self.before_now()
         pinned = self.baseline is not None
         if level is not None:
             state = replace(state, baseline=level)
@@ -238,7 +240,7 @@ class _Series:
         return SeriesStanding(
             key=self.key,
             device=self.device,
-            state="regressed" if active is not None and active.worse and judged else state.status,
+            state="regressed" if active is not None and active.worse else state.status,
             runs=sum(point.fit for point in self.points),
             at=newest.at,
             figure=newest.figure,

@@ -17,15 +17,15 @@ REFERENCE_RUNS = 40  # before a candidate shift, by which the level before is to
 SIZES = (1, 2, 4, 8, 16)
 SIDE = 3  # neighbours on either side, about whose median a run is cut
 CLIP = 3.0  # deviations: what is farther out says of itself that it is an accident
-PRIOR_BLOCKS = 10.0  # what shorter means vary by counts as much as this many that were seen
+PRIOR_BLOCKS = 10.0  # independent noise counts as much as this many means that were seen
 RECENT = 14  # newest runs, whose differences tell whether the noise has grown
-CHAIN = 1.0
 RECENT_PRIOR = 6.0
 LOWER_SQUARES = 0.586  # mean of the squares of so many standard normal differences, the two largest left out
 FEWEST_BEFORE = 5
 MEDIAN_SQUARE = 0.455  # of a standard normal figure
 ACCIDENTS, ACCIDENTS_AMONG = 0.5, 100.0  # are taken for seen before anything was
-DIFFERENCES_PER_FREEDOM = 1.7  # differences of neighbours overlap, and tell less than as many runs
+EXPECTED_FREEDOM = 15.0  # series of few runs are much like others: nothing could be told of them for a day else
+DIFFERENCES_PER_FREEDOM = 2.0  # differences of neighbours overlap, and tell less than as many runs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +72,7 @@ def learn_noise(
         deviation=noise.deviation,
         accidents=_accidents(values, [noise.variance(error) for error in errors], segments),
         dependence=_dependence(values, [1 / noise.variance(error) for error in errors], segments),
-        freedom=max(1.0, count / DIFFERENCES_PER_FREEDOM),
+        freedom=EXPECTED_FREEDOM + count / DIFFERENCES_PER_FREEDOM,
     )
 
 
@@ -150,11 +150,10 @@ def _dependence(
                 before, after = mass[cut] - mass[first], mass[cut + size] - mass[cut]
                 difference = (sums[cut + size] - sums[cut]) / after - (sums[cut] - sums[first]) / before
                 found.append(difference * difference * before * after / (before + after))
-    dependence: list[float] = []
+    dependence = []
     for found, size in zip(squares, SIZES, strict=True):
         blocks = len(found) / min(size, 2)
-        smaller = dependence[-1] ** CHAIN if dependence else 1.0  # few blocks are long: they vary at least about as shorter ones
-        dependence.append(max(1.0, (_mean_square(found) * blocks + PRIOR_BLOCKS * smaller) / (blocks + PRIOR_BLOCKS)))
+        dependence.append(max(1.0, (_mean_square(found) * blocks + PRIOR_BLOCKS) / (blocks + PRIOR_BLOCKS)))
     return tuple(dependence)
 
 

@@ -18,7 +18,7 @@ FLOOR = 0.1  # of the smallest shift that matters: less noise than this is none,
 CALM = "calm"
 FOLLOWS = 0.15  # standard deviation, about its share, of how far a model follows a reference before anything is known
 CALM_FOLLOWS = 0.1
-EXPECTED_EVIDENCE = 2.4  # what the strongest evidence in noise is short of the logarithm of how rare it is
+EXPECTED_EVIDENCE = 1.4  # what the strongest evidence in noise is short of the logarithm of how rare it is
 POWER = NormalDist().inv_cdf(0.95)
 WITHIN_RUNS = 3
 
@@ -123,7 +123,7 @@ def _smallest(values: Sequence[float], settings: DetectorSettings) -> float:
         absolute = settings.minimum_change / math.exp(min(max(level, -700.0), 700.0))
         return max(math.log1p(max(settings.minimum_ratio, absolute)), 1e-9)
     largest = max(abs(value) for value in values)
-    return max(settings.minimum_ratio * abs(level), settings.minimum_change, 1e-9 * largest, 1e-300)
+    return max(settings.minimum_ratio * abs(level), settings.minimum_change, 1e-9 * largest, 1e-12)
 
 
 def _companions(

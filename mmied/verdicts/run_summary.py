@@ -20,7 +20,7 @@ SLOTS = 200  # a longer run is cut into so many parts: more tell hardly more, an
 FEWEST_PAIRED = 20  # a slow model leaves room for few reference calls: they then are no pairs
 CALM_RATIO = 1.3  # a call is alone on the host within so much of the 5 % quantile
 CALM, BUSY = 0.4, 0.2  # shares of calm calls, between which one way of estimating gives way to the other
-BUSY_UNCERTAINTY = 0.004  # for each factor e by which calm calls are fewer than half: others cost those something too
+BUSY_UNCERTAINTY = 0.006  # for each factor e by which calm calls are fewer than half: others cost those something too
 BLOCKS = 10
 UNFIT_UNCERTAINTY = 0.1
 

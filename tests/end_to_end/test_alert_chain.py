@@ -1,0 +1,138 @@
+"""A model file that became slower reaches the people: by Prometheus and Alertmanager, and by the daemon itself."""
+
+import math
+import socket
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import yaml
+from alertmanager_server import alerting
+from daemon_process import Daemon, mmied
+from prometheus_server import Prometheus, scraping
+from receivers import Receiver, receiver
+
+from mmied.alerting import Settings, prometheus_rules
+from mmied.history.store import Store
+from mmied.verdicts.run_points import points_of
+
+pytestmark = [pytest.mark.prometheus, pytest.mark.alertmanager]
+RUNBOOKS = "https://wiki.example.org/runbooks"
+FAST, SLOW = 2, 80  # rounds through the layers: so much slower that no neighbour of the test hides it
+SERIES = {"model": "deep", "scenario": "b1", "metric": "latency_p50"}
+RUNS_BEFORE, INTERVAL = 15, 60.0
+
+
+class Deep(torch.nn.Module):
+    """A layer that is gone through `rounds` times; what it answers does not depend on how often."""
+
+    def __init__(self, rounds: int) -> None:
+        super().__init__()
+        torch.manual_seed(1)
+        self.layer, self.rounds = torch.nn.Linear(64, 64), rounds
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y: torch.Tensor = self.layer(x)
+        for _ in range(self.rounds):
+            y = self.layer(x + 0 * y)
+        return y
+
+
+def deploy(path: Path, rounds: int) -> None:
+    """Put a TorchScript file in the place of the one before."""
+    part = path.with_suffix(".part")
+    with torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        torch.jit.trace(Deep(rounds).eval(), torch.randn(2, 64)).save(part)
+    part.chmod(0o644)
+    part.replace(path)
+
+
+def remember(state: Path) -> None:
+    """Write more runs like the one that is in the history, so that the level of its median is known."""
+    with closing(Store.open(state / "history.sqlite", host=socket.gethostname())) as store:
+        known = store.latest_success("deep")
+        assert known is not None
+        (point,) = (each for each in points_of(known) if each.key.metric == SERIES["metric"])
+        for number in range(1, RUNS_BEFORE):
+            began, factor = known.started_at - number * INTERVAL, 1 + 0.02 * math.sin(7.3 * number)
+            run = replace(known, run_id=f"before-{number:02}", started_at=began, ended_at=began + 5)
+            like = {"run_id": run.run_id, "at": began, "fit": True}
+            value = point.value + math.log(factor)
+            store.record(run, points=[replace(point, figure=point.figure * factor, value=value, **like)])
+
+
+@pytest.fixture
+def pagers() -> Iterator[Receiver]:
+    """Those that Alertmanager tells."""
+    with receiver() as found:
+        yield found
+
+
+@pytest.fixture
+def own() -> Iterator[Receiver]:
+    """Those that the daemon itself tells."""
+    with receiver() as found:
+        yield found
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    path = tmp_path / "deep.pt"
+    deploy(path, FAST)
+    return path
+
+
+@pytest.fixture
+def daemon(make_daemon: Callable[..., Daemon], path: Path, own: Receiver) -> Daemon:
+    """One that knows how fast its model was, and profiles it as often as it can."""
+    model = {"name": "deep", "source": {"torchscript": str(path)}, "inputs": [{"shape": ["batch", 64]}]}
+    notify = {"notify": [{"webhook": own.url}], "runbooks": RUNBOOKS}
+    daemon = make_daemon([model], schedule={"profile": "1s"}, **notify)
+    daemon.write_config()
+    once = mmied("run", "--once", "--config", str(daemon.config_path))
+    assert once.returncode == 0, once.stderr
+    remember(daemon.folder / "state")
+    return daemon.start()
+
+
+@pytest.fixture
+def prometheus(daemon: Daemon, pagers: Receiver, tmp_path: Path) -> Iterator[Prometheus]:
+    """A Prometheus with the generated rules, and an Alertmanager behind it."""
+    rules = yaml.safe_load(prometheus_rules(Settings(runbooks=RUNBOOKS)))
+    target = daemon.url.removeprefix("http://")
+    with alerting(tmp_path, pagers.url, group_wait="1s") as manager:
+        address = manager.url.removeprefix("http://")
+        with scraping(tmp_path, target, rules, alertmanager=address) as prometheus:
+            yield prometheus
+
+
+def told(by: Receiver, status: str) -> list[dict[str, Any]]:
+    """Return the alerts of the median latency that somebody was told of with a status."""
+    return [alert for alert in by.alerts if alert["status"] == status and SERIES.items() <= alert["labels"].items()]
+
+
+def test_a_slower_file_is_told_with_its_cause_and_the_fast_one_ends_that(
+    daemon: Daemon, prometheus: Prometheus, pagers: Receiver, own: Receiver, path: Path
+) -> None:
+    severe = {"alertname": "MmiedModelRegressionSevere", "severity": "critical", "cause": "model", **SERIES}
+    prometheus.wait_for('mmied_baseline_latency_seconds{model="deep",quantile="0.5"}')
+
+    deploy(path, SLOW)
+    daemon.wait_for(lambda: told(pagers, "firing"), "the pager rings", 120)
+    daemon.wait_for(lambda: told(own, "firing"), "the daemon tells it too")
+    print([(p, a["status"], a["labels"], a["annotations"]) for p,b in pagers.posts for a in b["alerts"] if a["labels"]["alertname"]!="MmiedWatchdog"])
+    print(own.alerts)
+
+    deploy(path, FAST)
+    daemon.wait_for(lambda: told(pagers, "resolved"), "the pager may rest", 120)
+    daemon.wait_for(lambda: told(own, "resolved"), "the daemon tells the end too")
+    print([(p, a["status"], a["labels"]) for p,b in pagers.posts for a in b["alerts"] if a["labels"]["alertname"]!="MmiedWatchdog"])
+    print([(a["status"], a["labels"]) for a in own.alerts])
+    print(daemon.log)
+    print(daemon.get("/metrics"))
