@@ -1,12 +1,14 @@
-"""The guide's snippets run as they stand, and so does the example."""
+"""The snippets of guide and README run as they stand, and so does the example."""
 
 import re
 import subprocess
 import sys
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
 from brief import briefly_in_turn
 
 ROOT = Path(__file__).parents[1]
@@ -42,3 +44,21 @@ def test_the_demonstration_writes_its_charts_and_reports(tmp_path: Path) -> None
     written = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.*")}
     assert {"benchmark_report.html", "benchmark_report.md", "small_transformer.html", "summary.json"} <= written
     assert any(name.startswith("medium_transformer_charts/") for name in written)
+
+
+@pytest.mark.usefixtures("quick")
+def test_the_snippet_of_the_readme_runs_on_a_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (snippet,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    model = torch.nn.Sequential(torch.nn.Linear(512, 8), torch.nn.ReLU())
+    exec(compile(snippet, "README.md", "exec"), {"torch": torch, "model": model})
+    assert "latency" in (tmp_path / "report.html").read_text()
+
+
+def test_the_snippet_of_the_tutorial_writes_the_slower_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (snippet,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs/tutorial.md").read_text(), re.DOTALL)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # TorchScript is deprecated, and deployed
+        exec(compile(snippet, "docs/tutorial.md", "exec"), {})
+        assert len(list(torch.jit.load("small.pt").encoder.layers.children())) == 3

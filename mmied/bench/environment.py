@@ -70,7 +70,10 @@ def _processor(proc: Path, sys: Path) -> Facts:
         name, _, value = line.partition(":")
         fields[name.strip()] = value.strip()
     flags = fields.get("flags", fields.get("Features", "")).split()
-    return {
+    limit = _text(sys / "devices/system/cpu/cpu0/cpufreq/scaling_max_freq")
+    # Only where the kernel tells: it is a part of the fingerprint.
+    capped: Facts = {"cpu_frequency_limit_hertz": int(limit) * 1000.0} if limit.isdigit() else {}
+    return capped | {
         "cpu": fields.get("model name", fields.get("CPU part", platform.machine())),
         "cpus": os.cpu_count(),
         "cpu_flags": " ".join(flag for flag in CPU_FLAGS if flag in flags),

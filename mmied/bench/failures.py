@@ -30,4 +30,7 @@ def sentence_of(error: BaseException) -> str:
     """Return what went wrong; an error of ours is a sentence already, another one needs its kind to be understood."""
     if isinstance(error, MmiedError):
         return str(error)
-    return f"{type(error).__name__}: {brief(error)}" if isinstance(error, Exception) else type(error).__name__
+    if not isinstance(error, Exception):
+        return type(error).__name__
+    kind, said = type(error).__name__, brief(error)
+    return said if said.startswith(f"{kind}: ") else f"{kind}: {said}"

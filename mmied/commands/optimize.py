@@ -7,9 +7,9 @@ from pathlib import Path
 
 from mmied.bench.dataset_file import find_dataset
 from mmied.bench.orders import give_order
+from mmied.bench.trial.baseline import APPLY_SECONDS
 from mmied.bench.trial.order import APPLIED_FILE, SEARCH_FILE, AppliedResult, ApplyOrder, Data, SearchOrder
 from mmied.bench.trial.search import SHORTEST_TRIAL_SECONDS
-from mmied.bench.trial.trial import APPLY_SECONDS
 from mmied.candidates import chosen_candidates, known_candidates
 from mmied.codec import from_json
 from mmied.commands.model_options import ChosenModel, parse_time, require_function
@@ -257,8 +257,7 @@ def _continued(order: SearchOrder, earlier: Search, workloads: Sequence[Workload
                 f"--resume: the search had the {what} {_told(then)}, and this one has {_told(now)}: its verdicts do "
                 "not hold here. Give the same, or leave --resume out."
             )
-    # What could not be tried for want of something is looked at anew: it may be there now.
-    done = tuple(trial for trial in earlier.trials if trial.verdict != "not_tried" or trial.seconds)
+    done = tuple(trial for trial in earlier.trials if not _anew(trial))
     return replace(
         order,
         done=done,
@@ -266,6 +265,13 @@ def _continued(order: SearchOrder, earlier: Search, workloads: Sequence[Workload
         revision=earlier.revision,
         environment=earlier.environment,
     )
+
+
+def _anew(trial: Trial) -> bool:
+    """Tell whether a trial is to be done again: what it wanted, a library or time, may be there now."""
+    if trial.verdict == "not_tried":
+        return not trial.seconds
+    return trial.verdict == "cannot_tell" and trial.outcome == "timed_out"
 
 
 def _told(value: object) -> str:

@@ -54,15 +54,15 @@ def _regressions(view: View) -> Iterator[Alarm]:
 def _worse(change: RecordedChange) -> Alarm:
     key = change.key
     severe = change.change_ratio >= SEVERE_RATIO
-    reasons = " ".join(evidence.text for evidence in change.evidence[:3])
+    reasons = "".join(_sentence(evidence.text) for evidence in change.evidence[:3])
     return Alarm(
         name="MmiedModelRegressionSevere" if severe else "MmiedModelRegression",
         severity="critical" if severe else "warning",
         labels=_labels(model=key.model, scenario=key.scenario, metric=key.metric),
         summary="A model became much worse." if severe else "A model became worse.",
         description=f"{_who(key.model, key.scenario)}: {NAMES[key.metric]} is "
-        f"{change_size(change)}: {change_figures(change)}. Cause: {change.cause}. {reasons}".rstrip()
-        + f" More: mmied regressions show {change.change_id}",
+        f"{change_size(change)}: {change_figures(change)}. Cause: {change.cause}.{reasons} "
+        f"More: mmied regressions show {change.change_id}",
         started_at=change.started_at,
         details={
             "cause": change.cause,
@@ -134,6 +134,10 @@ def _failures(view: View) -> Iterator[Alarm]:
             description=f"{model.name}: {standing.failures} runs in a row failed: {last.message or last.outcome}",
             started_at=last.ended_at,
         )
+
+
+def _sentence(text: str) -> str:
+    return f" {text[:1].upper()}{text[1:].removesuffix('.')}."
 
 
 def _labels(**labels: str) -> dict[str, str]:

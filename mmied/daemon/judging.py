@@ -16,9 +16,10 @@ from mmied.errors import HistoryError
 from mmied.history.store import Store
 from mmied.records import Run
 from mmied.regression import HOST, Baseline, PredecessorResult, RecordedChange, SeriesKey, SeriesPoint, SeriesStanding
+from mmied.verdicts.drift import judge_drift
 from mmied.verdicts.judgement import LEVEL_RUNS, Judgement, judge_series
 from mmied.verdicts.paired_change import paired_changes
-from mmied.verdicts.worthwhile import WINDOW, settings_of
+from mmied.verdicts.worthwhile import WINDOW, drift_bound, settings_of
 
 log = logging.getLogger(__name__)
 
@@ -140,17 +141,20 @@ class Judging:
         return Judged(suspicious=bool(doubtful), confirming=confirming, opened=tuple(opened))
 
     def _is_explained(self, judgement: Judgement) -> bool:
-        """Tell whether a suspicion is about a model, or the host, that is known to be worse since then."""
+        """Tell whether a suspicion came up while a change of the same model, or of the host, was being confirmed."""
         since = judgement.suspect_since
         known = self.active(judgement.standing.key.model)
-        return since is not None and any(change.worse and change.started_at >= since for change in known)
+        return since is not None and any(change.worse and change.confirmed_at >= since for change in known)
 
     def _judged(self, key: SeriesKey, model: Model | None) -> Judgement:
+        if key.metric == "output_drift" and model is not None:
+            recorded = self._store.changes(key=key, limit=KNOWN_CHANGES)
+            bound = drift_bound(model.spec.dtype)
+            return judge_drift(key, model.spec.device, self._points(key), bound, changes=recorded)
         settings = settings_of(
             key,
             minimum_ratio=(self._config.regressions if model is None else model).minimum_change_ratio,
             false_alarms_per_run=self._config.regressions.false_alarms_per_run,
-            dtype=model.spec.dtype if model is not None else None,
         )
         points, baseline = self._points(key), self._store.baseline(key)
         changes = self._store.changes(key=key, limit=KNOWN_CHANGES)

@@ -83,6 +83,7 @@ class Planner:
         self._waits: dict[tuple[Kind, str], Wait] = {}
         self._urgent: set[tuple[Kind, str]] = set()
         self._confirming: set[str] = set()  # models whose urgent profile run is to confirm a suspicion
+        self._explaining: set[str] = set()  # models whose urgent inspection is to explain a regression
         self._uninspected_since: dict[str, float] = {}  # Unix time at which a first inspection could have begun
 
     def hurry(self, name: str, kinds: Sequence[Kind] = ("profile", "inspect")) -> None:
@@ -97,6 +98,11 @@ class Planner:
             self.hurry(name, ("profile",))
             self._confirming.add(name)
 
+    def explain(self, name: str) -> None:
+        """Have a model inspected at once, before what is merely due: it explains a regression."""
+        self.hurry(name, ("inspect",))
+        self._explaining.add(name)
+
     def hold(self, name: str, *, until: float, why: str, kind: Kind = "profile") -> None:
         """Let a model wait until `until` on the monotonic clock."""
         self._waits[kind, name] = Wait(until, why)
@@ -106,6 +112,7 @@ class Planner:
         self._waits.clear()
         self._urgent = {(kind, name) for kind, name in self._urgent if name in names}
         self._confirming &= set(names)
+        self._explaining &= set(names)
         self._uninspected_since = {name: at for name, at in self._uninspected_since.items() if name in names}
 
     def next_run_at(
@@ -183,6 +190,7 @@ class Planner:
             self._waits.pop(task.key, None)
             if task.kind == "inspect":
                 self._uninspected_since.pop(task.model.name, None)
+                self._explaining.discard(task.model.name)
             confirming = task.kind == "profile" and task.model.name in self._confirming
             if task.kind == "profile":
                 self._confirming.discard(task.model.name)
@@ -203,15 +211,17 @@ class Planner:
     def _rank(self, task: _Task, late: float, now: float) -> tuple[int, float]:
         """Return what sorts due tasks, the highest first.
 
-        Changed files and suspicions first, then what holds a changed file against the one before, then models never
-        run, then whoever is late by the most of its intervals. Inspections come behind all of these until they are
-        late by a whole interval, and go first then: where the budget is overdrawn, so that something is always due,
-        they would never have their turn otherwise. A search comes behind all else, between whose runs it goes on; one
-        that has begun before another, then the one that waits longest.
+        Changed files and suspicions first, then what holds a changed file against the one before and what explains a
+        regression, then models never run, then whoever is late by the most of its intervals. Inspections come behind
+        all of these until they are late by a whole interval, and go first then: where the budget is overdrawn, so
+        that something is always due, they would never have their turn otherwise. A search comes behind all else,
+        between whose runs it goes on; one that has begun before another, then the one that waits longest.
         """
         urgent = task.key in self._urgent
         if task.kind == "compare":
             return 2, -1.0
+        if task.kind == "inspect" and task.model.name in self._explaining:
+            return 2, -2.0
         if task.kind == "optimize":
             optimize, last = task.model.optimize, task.attempts.last_run
             if optimize is not None and is_open(task.attempts, optimize, now):

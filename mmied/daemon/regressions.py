@@ -134,7 +134,7 @@ class Regressions:
             wanted = [change for change in open_changes if change.change_id not in done]
             model = next(model for model in self._config.models if model.name == name)
             if model.inspect is not None and any(not inspected_since(change, self._store) for change in wanted):
-                self._planner.hurry(name, ("inspect",))
+                self._planner.explain(name)
         except HistoryError as error:
             log.error("regression_not_explained", extra={"model": name, "error": str(error)})
 

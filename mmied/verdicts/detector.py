@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from mmied.verdicts.evidence import Evidence
 from mmied.verdicts.reading import LEARNED, Reading, read, threshold
+from mmied.verdicts.scales import as_ratio, in_unit, on_scale
 from mmied.verdicts.series import DetectorSettings, Level, Point, Shift, State, Status
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
 
 KEPT_SHIFTS = 20
 LATE_POINTS = 3  # in a row, earlier than what is known: then it is the clock that was put back
+LARGEST = 1e60  # figures beyond it are no measurements, and their squares no numbers
 SUSPICIOUS = 0.5  # of the evidence that a shift takes: enough to look again at once
 WANTED_TO_SETTLE = 5  # runs after which a level is known well enough to say that it is the old one again
 
@@ -100,7 +102,7 @@ def advance(state: State, point: Point, settings: DetectorSettings) -> State:
 
 def _can_count(point: Point) -> bool:
     figures = (point.at, point.value, point.uncertainty or 0.0, point.calm or 0.0, *point.references.values())
-    return point.fit and all(map(math.isfinite, figures))
+    return point.fit and all(abs(figure) < LARGEST for figure in figures)  # which NaN is not either
 
 
 def _kept(state: State, point: Point, index: int, settings: DetectorSettings) -> State:
@@ -123,14 +125,14 @@ def _judged(state: State, settings: DetectorSettings, *, confirm: bool = True) -
     needed = threshold(settings.false_alarms_per_run)
     reading = read(state.points, [shift.first_at for shift in state.shifts], settings)
     found = reading.confirming
-    smallest_found = _as_ratio(reading.smallest_found, reading.level, settings)
+    smallest_found = as_ratio(reading.smallest_found, reading.level, settings)
     state = replace(
         state,
         level=_level(reading, state.points[reading.begin].at, settings),
         threshold=needed,
         evidence=found.strength,
         minimum_change_ratio=smallest_found,
-        noise_ratio=_as_ratio(reading.noise.deviation, reading.level, settings),
+        noise_ratio=as_ratio(reading.noise.deviation, reading.level, settings),
     )
     if math.isinf(reading.smallest_found) or (smallest_found or 0.0) > settings.too_noisy_ratio:
         state = replace(state, suspect_since=None, suspect_ratio=None)
@@ -158,7 +160,7 @@ def _shifted(state: State, reading: Reading, found: Evidence, settings: Detector
     after = read(state.points, [each.first_at for each in shifts], settings)
     state = replace(state, level=_level(after, shift.first_at, settings))
     distance = _distance(after, good, settings)
-    state = replace(state, change_ratio=_as_ratio(distance, _on_scale(good.value, settings), settings))
+    state = replace(state, change_ratio=as_ratio(distance, on_scale(good.value, settings), settings))
     if _is_worse(distance, settings) and 2 * abs(distance) > reading.smallest:
         return _regressed(state, None)
     if was_regressed:
@@ -192,7 +194,7 @@ def _against_baseline(state: State, reading: Reading, settings: DetectorSettings
     strength = reading.noise.tempered(max(strength, 0.0), 1)
     if not _is_worse(distance, settings) or strength < threshold(settings.false_alarms_per_run):
         return None
-    before = _on_scale(baseline.value, settings)
+    before = on_scale(baseline.value, settings)
     found = Evidence(first=reading.begin, shift=distance, error=reading.error, strength=strength)
     return _shift(state, reading, found, before, settings)
 
@@ -203,7 +205,7 @@ def _settled(state: State, reading: Reading, settings: DetectorSettings) -> Stat
     count = len(state.points) - reading.begin
     if state.baseline is not None and (state.pinned or status == "regressed"):
         distance = _distance(reading, state.baseline, settings)
-        ratio = _as_ratio(distance, _on_scale(state.baseline.value, settings), settings)
+        ratio = as_ratio(distance, on_scale(state.baseline.value, settings), settings)
         state = replace(state, change_ratio=ratio)
         back = not _is_worse(distance, settings) or 2 * abs(distance) + reading.error < reading.smallest
         if status == "regressed" and back and count >= WANTED_TO_SETTLE:
@@ -214,7 +216,7 @@ def _settled(state: State, reading: Reading, settings: DetectorSettings) -> Stat
         state = replace(state, baseline=state.level, change_ratio=0.0)
     suspicious = reading.suspicious
     if suspicious.strength >= SUSPICIOUS * threshold(settings.false_alarms_per_run) and not reading.drifts:
-        ratio = _as_ratio(suspicious.shift, reading.level, settings)
+        ratio = as_ratio(suspicious.shift, reading.level, settings)
         state = replace(state, suspect_since=state.points[suspicious.first].at, suspect_ratio=ratio)
         runs = len(state.points) - suspicious.first
         size = "" if ratio is None else f" differ by {ratio:+.1%}"
@@ -231,11 +233,11 @@ def _shift(state: State, reading: Reading, found: Evidence, before: float, setti
     after = before + found.shift
     strength = found.strength - threshold(settings.false_alarms_per_run)
     return Shift(
-        before=_in_unit(before, settings),
-        after=_in_unit(after, settings),
-        ratio=_as_ratio(found.shift, before, settings),
-        lower=_as_ratio(found.shift - 1.96 * found.error, before, settings),
-        upper=_as_ratio(found.shift + 1.96 * found.error, before, settings),
+        before=in_unit(before, settings),
+        after=in_unit(after, settings),
+        ratio=as_ratio(found.shift, before, settings),
+        lower=as_ratio(found.shift - 1.96 * found.error, before, settings),
+        upper=as_ratio(found.shift + 1.96 * found.error, before, settings),
         first_index=state.indexes[found.first],
         first_at=state.points[found.first].at,
         confirmed_at=state.points[-1].at,
@@ -245,7 +247,7 @@ def _shift(state: State, reading: Reading, found: Evidence, before: float, setti
 
 
 def _level(reading: Reading, at: float, settings: DetectorSettings) -> Level:
-    return Level(value=_in_unit(reading.level, settings), at=at, references=reading.companions)
+    return Level(value=in_unit(reading.level, settings), at=at, references=reading.companions)
 
 
 def _distance(reading: Reading, baseline: Level, settings: DetectorSettings) -> float:
@@ -255,23 +257,8 @@ def _distance(reading: Reading, baseline: Level, settings: DetectorSettings) -> 
         for name, coefficient in reading.coefficients.items()
         if name in baseline.references
     )
-    return reading.level - moved - _on_scale(baseline.value, settings)
+    return reading.level - moved - on_scale(baseline.value, settings)
 
 
 def _is_worse(distance: float, settings: DetectorSettings) -> bool:
     return distance > 0 if settings.better == "lower" else distance < 0
-
-
-def _in_unit(value: float, settings: DetectorSettings) -> float:
-    return math.exp(min(value, 700.0)) if settings.scale == "log" else value
-
-
-def _on_scale(value: float, settings: DetectorSettings) -> float:
-    return math.log(value) if settings.scale == "log" else value
-
-
-def _as_ratio(distance: float, level: float, settings: DetectorSettings) -> float | None:
-    """Return a distance from `level` as a ratio of it; None where it is none."""
-    if settings.scale == "log":
-        return math.expm1(distance) if distance < 50 else None
-    return distance / abs(level) if level and (level + distance) * level > 0 and math.isfinite(distance) else None

@@ -7,7 +7,7 @@ JRSS B 1995). No run counts for more than a cap: one alone, however far out, pro
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate
 from operator import mul
 
@@ -15,7 +15,7 @@ from mmied.verdicts.adjusting import Following
 from mmied.verdicts.noise import CLIP, REFERENCE_RUNS, Noise, recent_excess, without_spikes
 
 LONGEST = 24  # newest runs that may be the new level: a shift that took longer to show was drift
-CAP = 0.75  # most evidence of one run, per logarithm of how rarely runs are far out by accident
+CAP = 0.9  # most evidence of one run, per logarithm of how rarely runs are far out by accident
 MOST_SPREAD = 64.0  # squared deviations of one run: beyond, it says no more of all of them
 LEAST_BEFORE = 4
 SCATTER_FREEDOM = 2.0  # how many runs the noise learned earlier counts for beside the scatter of the newest
@@ -73,7 +73,27 @@ def weigh(
         enough = size >= SLOW or (size >= 2 and abs(shift) >= NEAR * smallest)
         if enough and strength > confirming.strength:
             confirming = Evidence(first=begin + cut, before=before, strength=strength, shift=shift, error=error)
+    if confirming.strength:
+        confirming = replace(confirming, first=begin + _place(values, weights, confirming.first - begin))
     return confirming, suspicious
+
+
+def _place(values: Sequence[float], weights: Sequence[float], near: int) -> int:
+    """Return where two levels fit best, by least squares, at most LONGEST runs from the end.
+
+    What proves a shift soonest need not be where it began.
+    """
+    count = len(values)
+    mass, sums = [0.0, *accumulate(weights)], [0.0, *accumulate(map(mul, weights, values))]
+
+    def gain(cut: int) -> float:
+        first = max(0, cut - REFERENCE_RUNS)
+        before, after = mass[cut] - mass[first], mass[count] - mass[cut]
+        difference = (sums[cut] - sums[first]) / before - (sums[count] - sums[cut]) / after
+        return float(difference * difference * before * after / (before + after))
+
+    places = range(max(LEAST_BEFORE, count - LONGEST), count - 1)
+    return max(places, key=gain, default=near)
 
 
 def _of_newest(

@@ -1,10 +1,8 @@
 """Judge one series on its newest points: how it stands, and which changes of it begin or end with the newest; pure."""
 
 import math
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from statistics import fmean, median
 
 from mmied import formats
@@ -18,6 +16,7 @@ from mmied.regression import (
     SeriesPoint,
     SeriesStanding,
 )
+from mmied.verdicts.change_records import change_of, shift_of
 from mmied.verdicts.company import in_company_of_one
 from mmied.verdicts.detector import advance, restore
 from mmied.verdicts.series import DetectorSettings, Level, Point, Shift, State, Status
@@ -88,7 +87,9 @@ class _Series:
         opened = None
         shift = state.shifts[-1] if state.shifts else None
         if shift is not None and shift.confirmed_at == newest.at:
-            found = self.recorded(shift)
+            found = change_of(
+                shift, self.key, self.device, self.points, factor=self.factor, plain=self.settings.scale == "plain"
+            )
             if all(change.change_id != found.change_id for change in self.changes):
                 opened = found
         active = self.active
@@ -163,13 +164,16 @@ class _Series:
     def shifts(self) -> list[Shift]:
         """Return where levels began among the points, as far as is recorded: changes, and returns from them."""
         since = self.points[0].at
-        found = [self.shift(change) for change in self.changes if change.started_at >= since]
+        found = [self.as_shift(change) for change in self.changes if change.started_at >= since]
         for change in self.changes:
             if change.state == "recovered" and change.ended_at is not None and change.ended_at > change.started_at:
-                there = self.shift(change)
+                there = self.as_shift(change)
                 back = replace(there, before=there.after, after=there.before, worse=not there.worse)
                 found.append(replace(back, first_at=change.ended_at, confirmed_at=change.ended_at))
         return sorted((shift for shift in found if shift.first_at >= since), key=lambda shift: shift.first_at)
+
+    def as_shift(self, change: RecordedChange) -> Shift:
+        return shift_of(change, self.points, factor=self.factor, plain=self.settings.scale == "plain")
 
     def first_of_chain(self) -> RecordedChange:
         """Return the regression from the last good level: those that followed it made worse what was bad."""
@@ -186,55 +190,11 @@ class _Series:
         ratio = state.change_ratio
         return ratio is not None and -self.sign * ratio > self.settings.minimum_ratio
 
-    def shift(self, change: RecordedChange) -> Shift:
-        """Return a recorded change as the detector knows it."""
-        index = next((i for i, point in enumerate(self.points) if point.at >= change.started_at), 0)
-        plain = self.settings.scale == "plain"
-        bounds = (change.lower, change.upper) if self.sign > 0 else (change.upper, change.lower)
-        lower, upper = (None if bound is None or plain else self.sign * bound for bound in bounds)
-        return Shift(
-            before=change.before * self.factor,
-            after=change.after * self.factor,
-            ratio=None if plain else self.sign * change.change_ratio,
-            lower=lower,
-            upper=upper,
-            first_index=index,
-            first_at=change.started_at,
-            confirmed_at=change.confirmed_at,
-            sureness=change.sureness,
-            worse=change.worse,
-        )
-
-    def recorded(self, shift: Shift) -> RecordedChange:
-        """Return a confirmed shift as a record."""
-        first = next(point for point in self.points if point.at >= shift.first_at)
-        good = [point for point in self.points if point.fit and point.at < first.at]
-        before, after = shift.before / self.factor, shift.after / self.factor
-        bounds = (shift.lower, shift.upper) if self.sign > 0 else (shift.upper, shift.lower)
-        lower, upper = (None if bound is None else self.sign * bound for bound in bounds)
-        return RecordedChange(
-            change_id=change_id(self.key, first.at),
-            key=self.key,
-            device=self.device,
-            worse=shift.worse,
-            before=before,
-            after=after,
-            # From a level of 0 there is no ratio; a ratio (of outputs) is its own.
-            change_ratio=self.sign * (after - before if shift.ratio is None else shift.ratio),
-            lower=lower,
-            upper=upper,
-            sureness=shift.sureness,
-            started_at=first.at,
-            first_run_id=first.run_id,
-            last_good_at=good[-1].at if good else None,
-            last_good_run_id=good[-1].run_id if good else None,
-            confirmed_at=self.points[-1].at,
-            confirmed_run_id=self.points[-1].run_id,
-        )
-
     def standing(self, state: State, active: RecordedChange | None) -> SeriesStanding:
         newest = self.points[-1]
         ratio = state.change_ratio
+        if self.settings.scale == "plain" and state.level is not None and state.baseline is not None:
+            ratio = state.level.value - state.baseline.value  # as in change_of
         least = [self.settings.minimum_ratio, *filter(None, [state.minimum_change_ratio])]
         judged = state.status not in ("learning", "too_noisy")
         return SeriesStanding(
@@ -260,23 +220,19 @@ class _Series:
     def learned(self, state: State) -> Baseline | None:
         if state.baseline is None or state.status == "learning":
             return None
-        until = self.active.started_at if self.active is not None and self.active.worse else math.inf
-        since = state.baseline.at if state.baseline.at is not None else -math.inf
-        own = [point for point in self.points if point.fit and since <= point.at < until]
+        own = [point for point in self.points if point.fit]
+        if self.active is not None and self.active.worse:
+            own = [point for point in own if point.at < self.active.started_at]
+        elif state.baseline.at is not None:
+            own = [point for point in own if point.at >= state.baseline.at]
         return Baseline(
             key=self.key,
             figure=state.baseline.value / self.factor,
-            at=state.baseline.at if state.baseline.at is not None else self.points[0].at,
+            at=own[0].at if own else state.baseline.at or self.points[0].at,
             source="learned",
             runs=len(own),
             run_id=own[-1].run_id if own else None,
         )
-
-
-def change_id(key: SeriesKey, started_at: float) -> str:
-    """Return the id of a change that began so: it sorts by time and needs no quoting anywhere."""
-    parts = (f"{datetime.fromtimestamp(started_at, UTC):%Y%m%dT%H%M%S}", key.model or "host", key.scenario, key.metric)
-    return re.sub(r"[^A-Za-z0-9._-]", "-", "-".join(part for part in parts if part))
 
 
 def detector_point(point: SeriesPoint, epoch: str) -> Point:

@@ -5,7 +5,7 @@ from statistics import median
 
 from mmied.records import Run, Workload
 from mmied.regression import PredecessorResult, RecordedChange, SeriesKey, SeriesPoint, SeriesStanding
-from mmied.verdicts.judgement import change_id
+from mmied.verdicts.change_records import change_id
 from mmied.verdicts.succession import slower_file
 
 METRIC = "latency_p50"

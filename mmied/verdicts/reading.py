@@ -14,6 +14,7 @@ from mmied.verdicts.series import DetectorSettings, Point
 
 LEARNED = 10  # points that it takes to know a level and its noise at all
 HELD_BACK = 8  # newest points that teach nothing yet: they may be of another level
+UNSETTLED = 10.0  # deviations between the first few values and the next, at which the first are left out
 FLOOR = 0.1  # of the smallest shift that matters: less noise than this is none, and still no proof from one run
 CALM = "calm"
 FOLLOWS = 0.15  # standard deviation, about its share, of how far a model follows a reference before anything is known
@@ -65,8 +66,12 @@ def read(points: Sequence[Point], starts: Sequence[float], settings: DetectorSet
     smallest = _smallest(values[begin:end], settings)
     names, companions, expected = _companions(points, settings)
     share = [mean for mean, _ in expected]
-    variance = max(scatter(without(values, companions, share), errors, quiet)[0], (FLOOR * smallest) ** 2)
+    expected_values = without(values, companions, share)
+    variance = max(scatter(expected_values, errors, quiet)[0], (FLOOR * smallest) ** 2)
     own = Noise(deviation=math.sqrt(variance))
+    settled = begin + _settled_from(expected_values[begin:end], [own.variance(error) for error in errors[begin:end]])
+    if settled > begin:
+        begin, quiet = settled, [*quiet[:-1], (begin, settled), (settled, max(settled, quiet[-1][1]))]
     following = learn_following(values, companions, [own.variance(error) for error in errors], quiet, expected=expected)
     values = without(values, companions, following.coefficients)
     noise = learn_noise(values, errors, quiet, least=FLOOR * smallest)
@@ -115,6 +120,20 @@ def _moved(evidence: Evidence, begin: int) -> Evidence:
         error=evidence.error,
         strength=evidence.strength,
     )
+
+
+def _settled_from(values: Sequence[float], variances: Sequence[float]) -> int:
+    """Return how many values at the beginning are clearly of another level than those right after them.
+
+    The level was still moving while it was learned, or a shift that nobody saw leaves the window.
+    """
+    best, found = UNSETTLED * UNSETTLED, 0
+    for cut in range(2, LEARNED if len(values) >= 3 * LEARNED else 0):
+        variance = sum(variances[:cut]) / cut**2 + sum(variances[cut : cut + 2 * LEARNED]) / (2 * LEARNED) ** 2
+        difference = median(values[cut : cut + 2 * LEARNED]) - sum(values[:cut]) / cut
+        if difference * difference > best * variance:
+            best, found = difference * difference / variance, cut
+    return found
 
 
 def _smallest(values: Sequence[float], settings: DetectorSettings) -> float:

@@ -5,11 +5,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from judged_host import JudgedHost, configured
+from judged_host import GOOD_RUNS, JudgedHost, configured
 
 from mmied.config import Config
-
-GOOD_RUNS = 60
 
 
 @pytest.fixture(scope="session")

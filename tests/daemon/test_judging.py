@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from builders import NOW, REVISION
-from judged_host import INTERVAL, OTHER_REVISION, JudgedHost, configured, key_of
+from judged_host import GOOD_RUNS, INTERVAL, OTHER_REVISION, JudgedHost, configured, key_of
 
 from mmied.errors import HistoryError
 from mmied.regression import HOST, Baseline
@@ -48,6 +48,9 @@ def test_a_slower_file_is_one_regression_of_the_model_with_the_event_as_evidence
     assert host.standing().state == "regressed"
     assert host.standing().change == change
     assert host.standing().change_ratio == pytest.approx(0.2, abs=0.02)
+    assert host.standing().baseline is not None
+    assert host.standing().baseline.runs == GOOD_RUNS
+    assert host.standing().baseline.figure == pytest.approx(0.01, rel=0.02)
     assert not [found for found in host.changes() if found.key.model == HOST]
 
 
@@ -87,6 +90,19 @@ def test_a_model_with_fewer_threads_is_slower_for_its_environment(host: JudgedHo
 
     assert change.cause == "environment"
     assert any("threads 2 became 1" in each.text for each in change.evidence)
+
+
+def test_outputs_that_become_others_are_a_regression_by_their_distance(host: JudgedHost) -> None:
+    host.runs(15, drift_ratio=0.0)
+    host.runs(5, drift_ratio=1e-6)
+    assert host.regressions_of("output_drift") == []
+    host.runs(5, drift_ratio=0.3, revision=OTHER_REVISION)
+    (change,) = host.regressions_of("output_drift")
+
+    assert (change.before, change.after) == (pytest.approx(0.0, abs=1e-5), pytest.approx(0.3))
+    assert change.change_ratio == pytest.approx(0.3)
+    assert change.cause == "model"
+    assert host.standing("output_drift").change_ratio == pytest.approx(0.3)
 
 
 def test_an_improvement_is_kept_and_is_no_regression(host: JudgedHost) -> None:

@@ -15,7 +15,9 @@ from mmied.errors import HistoryError
 from mmied.history.store import Store
 from mmied.optimization import StandingVerdict
 from mmied.records import Environment, Event, Run
+from mmied.regression import SeriesKey, SeriesPoint
 from mmied.stats import summarize
+from mmied.verdicts.run_points import points_of
 
 
 class Fickle(Store):
@@ -23,10 +25,10 @@ class Fickle(Store):
 
     failing = False
 
-    def record(self, run: Run, found: Sequence[StandingVerdict] = ()) -> None:
+    def record(self, run: Run, found: Sequence[StandingVerdict] = (), points: Sequence[SeriesPoint] = ()) -> None:
         if self.failing:
             raise HistoryError("the disk is full")
-        super().record(run, found)
+        super().record(run, found, points)
 
     def record_event(self, event: Event) -> None:
         if self.failing:
@@ -104,6 +106,47 @@ def test_verdicts_wait_with_the_search_that_found_them(store: Fickle) -> None:
     assert store.trials("ranker") == (found,)
 
 
+def test_a_run_is_judged_once_it_is_recorded_with_its_points(store: Fickle) -> None:
+    judged: list[tuple[str, int]] = []
+    recorder = Recorder(store, judge=lambda run, points: judged.append((run.run_id, len(points))))
+    store.failing = True
+    recorder.add(make_run(1), None, 0.0)
+    assert judged == []
+    store.failing = False
+    recorder.flush(RETRY_SECONDS)
+
+    assert judged == [("run-0001", len(points_of(make_run(1))))]
+    assert len(store.points(SeriesKey("ranker", "b1", "latency_p50"))) == 1
+
+
+def test_a_judge_that_fails_costs_no_run_its_record(store: Fickle, caplog: pytest.LogCaptureFixture) -> None:
+    def fail(run: Run, points: Sequence[SeriesPoint]) -> None:
+        raise ZeroDivisionError
+
+    told: list[Run] = []
+    recorder = Recorder(store, judge=fail, recorded=told.append)
+    recorder.add(make_run(1), None, 0.0)
+    recorder.add(make_run(2), None, 1.0)
+
+    assert recorded_ids(store) == ["run-0001", "run-0002"]
+    assert len(told) == 2
+    assert [record.message for record in caplog.records] == ["run_not_judged"] * 2
+
+
+def test_a_run_whose_points_cannot_be_told_is_recorded_without(
+    store: Fickle, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(run: Run) -> tuple[SeriesPoint, ...]:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("mmied.daemon.points.points_of", fail)
+    Recorder(store).add(make_run(1), None, 0.0)
+
+    assert recorded_ids(store) == ["run-0001"]
+    assert store.series() == ()
+    assert [record.message for record in caplog.records] == ["run_has_no_points"]
+
+
 def test_a_history_that_fails_is_not_tried_at_every_tick(store: Fickle, caplog: pytest.LogCaptureFixture) -> None:
     recorder = Recorder(store)
     store.failing = True
@@ -151,7 +194,8 @@ def test_a_daemon_that_ends_tries_once_more(store: Fickle, tmp_path: Path) -> No
 def test_an_event_that_cannot_be_written_is_logged_and_not_raised(
     store: Fickle, caplog: pytest.LogCaptureFixture
 ) -> None:
-    recorder = Recorder(store)
+    counted: list[Event] = []
+    recorder = Recorder(store, counted=counted.append)
     event = Event(at=NOW, kind="model_changed", model="ranker", message="revision a became b")
     recorder.note(event)
     store.failing = True
@@ -159,6 +203,7 @@ def test_an_event_that_cannot_be_written_is_logged_and_not_raised(
         recorder.note(event)
 
     assert store.events() == (event,)
+    assert counted == [event]
     assert [record.message for record in caplog.records] == ["event_not_recorded"]
 
 

@@ -23,6 +23,7 @@ from mmied.config.schema import ConfigKeys
 
 README = ROOT / "README.md"
 QUICKSTART = ROOT / "docs/quickstart.md"
+BUSY = "admission: {cpu_pressure: 1, memory_pressure: 1, io_pressure: 1}\nbudget: {scenario_time: 200ms}"
 SHOWN = [(page, text) for page in (README, *pages()) for text in blocks(page, "yaml")]
 
 
@@ -91,14 +92,14 @@ def reader(tmp_path: Path, models: Path, ports: dict[str, int]) -> Iterator[Read
             "pip install .": f"pip install -qI --no-index --no-deps --no-build-isolation {ROOT}",
             "make run": f"make -C {ROOT} -o {venv}/installed run VENV={venv} STATE={state} LISTEN={listen}",
             "make test": f"make -C {ROOT} -n test",
-            # Free ports
+            # A free port, and a host that is busy with tests
             "mmied demo": f"mmied demo --listen {listen}",
-            "state: ": f"http: {{listen: '{listen}'}}\nstate: ",
+            "state: ": f"http: {{listen: '{listen}'}}\n{BUSY}\nstate: ",
             "127.0.0.1:9177": listen,
             "127.0.0.1:9090": f"127.0.0.1:{ports['prometheus']}",
             # Time
             "scrape_interval: 15s": "scrape_interval: 1s",
-            "--budget 10m": "--budget 10s",
+            "--budget 10m": "--budget 20s",
         },
         ports=ports,
     )
@@ -120,6 +121,7 @@ def test_the_shell_blocks_of_the_readme_run(reader: Reader, models: Path) -> Non
     (folder / "ranker_profile.json").rename(folder / "ranker.json")
     for block in blocks(README, "sh"):
         reader.type(block)
+        reader.close()
     assert sum("mmied run" in command or "make" in command for command in reader.typed) == 3
     assert {"ranker_profile.html", "ranker_profile.json", "ranker_profile.md"} <= {
         path.name for path in (folder / "report").iterdir()

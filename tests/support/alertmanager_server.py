@@ -51,9 +51,9 @@ def until(condition: Callable[[], Any], what: str, seconds: float = 20.0) -> Any
 
 @contextmanager
 def alerting(folder: Path, hook: str, *, group_wait: str) -> Iterator[Alertmanager]:
-    """Give an Alertmanager that waits for `group_wait` only, and tells `hook`'s host, each receiver by its name as path.
+    """Give an Alertmanager that waits for `group_wait` only, and tells all that it tells to `hook`'s server.
 
-    All else of the shipped configuration is as it is. Its files are in `folder`.
+    There a receiver's name is the path. All else of the shipped configuration is as it is. Its files are in `folder`.
     """
     config = read(ALERTMANAGER_FILE)
     for route in (config["route"], *config["route"]["routes"]):

@@ -24,6 +24,7 @@ from mmied.regression import HOST, RecordedChange, SeriesKey, SeriesStanding
 from mmied.stats import summarize
 
 INTERVAL = 900.0
+GOOD_RUNS = 60  # of a seasoned host: what it takes to know a series' noise well
 OTHER_REVISION = "f11e" * 16
 REFERENCES = {"compute": 0.0121, "memory": 0.0064, "interpreter": 0.0093}
 

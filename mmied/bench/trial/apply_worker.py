@@ -19,12 +19,13 @@ from mmied.bench.optimize.manifest import Manifest
 from mmied.bench.optimize.recipe import Recipe
 from mmied.bench.orders import take_order
 from mmied.bench.steps import Steps
+from mmied.bench.trial.baseline import APPLY_SECONDS
+from mmied.bench.trial.kept_outputs import ANSWER_SECONDS, keep_outputs
 from mmied.bench.trial.order import APPLIED_FILE, AppliedResult, ApplyOrder
 from mmied.bench.trial.process import Server, ServerLost
 from mmied.bench.trial.protocol import Command, NotApplicable, Reply, ServeJob
 from mmied.bench.trial.script import write_script
 from mmied.bench.trial.search_worker import WAIT_POLICY, confine, serve_job
-from mmied.bench.trial.trial import ANSWER_SECONDS, APPLY_SECONDS, FIDELITY_SAMPLES
 from mmied.codec import from_json, to_json
 from mmied.errors import ModelError
 from mmied.optimization import Candidate, Search, Trial
@@ -80,18 +81,10 @@ class _Deployed:
     def __init__(self, serve: ServeJob, folder: Path, steps: Steps) -> None:
         steps.reached("the deployed model")
         self.serve = serve
-        self.inputs, self.outputs = folder / "inputs.pt", folder / "outputs.pt"
         self._server = Server(serve, folder / "baseline", os.environ)
         try:
             self.opened = self._server.ask(Command(do="open"), timeout_seconds=APPLY_SECONDS)
-            sizes = [size for size in serve.batch_sizes if size in self.opened.call_seconds]
-            self.batch = max((size for size in sizes if size <= FIDELITY_SAMPLES), default=min(sizes))
-            self.calls = -(-FIDELITY_SAMPLES // self.batch)
-            for do, file in (("inputs", self.inputs), ("outputs", self.outputs)):
-                self._server.ask(
-                    Command(do=do, batch_size=self.batch, calls=self.calls, file=str(file)),  # type: ignore[arg-type]
-                    timeout_seconds=ANSWER_SECONDS,
-                )
+            self.kept = keep_outputs(self._server, self.opened, serve, folder)
         except ServerLost as lost:
             self._server.close()
             raise ModelError(f"the deployed model cannot be served: {lost}", lost.reason or "internal") from lost
@@ -104,8 +97,7 @@ class _Deployed:
 
     def require_same(self, server: Server, candidate: Candidate, when: str) -> None:
         """Raise ModelError where a server's outputs are farther from the deployed model's than they may be."""
-        command = Command(do="compare", batch_size=self.batch, calls=self.calls, file=str(self.outputs))
-        fidelity = server.ask(command, timeout_seconds=ANSWER_SECONDS).fidelity
+        fidelity = server.ask(self.kept.comparison, timeout_seconds=ANSWER_SECONDS).fidelity
         assert fidelity is not None
         broken = [guard.shown for guard in guard_fidelity(fidelity, candidate.exactness) if not guard.met]
         if broken:
@@ -131,7 +123,7 @@ def _make(
                 result, manifest = _unsaved("start", opened, candidate)
                 return replace(result, notes=(*result.notes, f"cannot be saved: {lost}")), manifest
         steps.reached("load it again")
-        saved = replace(deployed.serve, artifact=str(part), inputs=str(deployed.inputs))
+        saved = replace(deployed.serve, artifact=str(part), inputs=str(deployed.kept.inputs))
         with Server(saved, folder / "loaded", os.environ) as loaded:
             loaded.ask(Command(do="open"), timeout_seconds=APPLY_SECONDS)
             deployed.require_same(loaded, candidate, "loaded again,")

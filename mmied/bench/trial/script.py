@@ -25,26 +25,30 @@ import sys
 sys.path.insert(0, os.getcwd())  # modules of your own are looked for where you are
 {environment}
 from mmied.bench.trial.remake import remake{late}
+from mmied.errors import MmiedError{late}
 
 MODEL = {spec}
 
 CANDIDATE = {row}
 
-made = remake(
-    MODEL,
-    CANDIDATE,
-    revision={revision!r},  # another model is refused
-    batch_sizes={batch_sizes!r},
-    wait_policy={wait_policy!r},
-    calibration={calibration!r},
-    fine_tune={fine_tune!r},
-)
-args, kwargs = made.inputs(batch_size={batch_size})
-made(*args, **kwargs)
-print(made)
+try:
+    made = remake(
+        MODEL,
+        CANDIDATE,
+        revision={revision!r},  # another model is refused
+        batch_sizes={batch_sizes!r},
+        wait_policy={wait_policy!r},
+        calibration={calibration!r},
+        fine_tune={fine_tune!r},
+    )
+    args, kwargs = made.inputs(batch_size={batch_size})
+    made(*args, **kwargs)
+    print(made)
+{save}except MmiedError as error:
+    sys.exit(f"{{sys.argv[0]}}: {{error}}")
 '''
-_SAVE = """if len(sys.argv) > 1:
-    print(made.save(sys.argv[1]))
+_SAVE = """    if len(sys.argv) > 1:
+        print(made.save(sys.argv[1]))
 """
 _HOW = {
     "model": "Without an argument the model is made and called once; with one it is written into that new folder too.\n"
@@ -89,7 +93,8 @@ def write_script(
         wait_policy=wait_policy,
         calibration=calibration,
         fine_tune=fine_tune,
-    ) + (_SAVE if form == "model" else "")
+        save=_SAVE if form == "model" else "",
+    )
 
 
 def _said(trial: Trial) -> str:

@@ -5,13 +5,17 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from mmied.bench.trial.baseline import Baseline, open_baseline
 from mmied.bench.trial.needs import Host, missing
 from mmied.bench.trial.protocol import ServeJob
-from mmied.bench.trial.trial import Baseline, open_baseline, run_trial
+from mmied.bench.trial.trial import run_trial
 from mmied.optimization import Candidate, Route, Trial
 
 SHORTEST_TRIAL_SECONDS = 8.0  # two processes have to be started and a few pairs be run: less is not worth beginning
-TRIAL_SECONDS = 120.0  # for one candidate at most, unless the budget is for few
+TRIAL_SECONDS = 120.0  # for one candidate at most
+MAKING_RATIO = (
+    0.25  # of what is left, for making one candidate: the best of them compile for a minute, and one may hang
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +79,7 @@ def search(
 ) -> Iterator[Trial]:
     """Yield the trials of `order` as they end, as many as `budget_seconds` bears.
 
-    Each gets an equal share of what is left, and at most `trial_seconds`; what is settled early leaves its share to
+    Each gets what `shares` says; what is settled early leaves its share to
     the others. `reached` is told each candidate before it is tried; `opened` is told the deployed model before all of
     them, and gives the order that is kept to. Raises ServerLost when the deployed model itself cannot be served, and
     OSError.
@@ -91,31 +95,25 @@ def search(
             if left < SHORTEST_TRIAL_SECONDS:
                 return
             reached(candidate.name)
-            yield _one(
-                candidate, baseline, folder, environ, left, len(order) - position, trial_seconds, minimum_effect_ratio
+            limit, making = shares(left, len(order) - position, trial_seconds)
+            yield run_trial(
+                candidate,
+                baseline,
+                folder / candidate.name.replace("/", "_"),
+                environ,
+                limit_seconds=limit,
+                making_seconds=making,
+                minimum_effect_ratio=minimum_effect_ratio,
             )
     finally:
         baseline.server.close()
         baseline.control.close()
 
 
-def _one(
-    candidate: Candidate,
-    baseline: Baseline,
-    folder: Path,
-    environ: Mapping[str, str],
-    left_seconds: float,
-    waiting: int,
-    trial_seconds: float,
-    minimum_effect_ratio: float,
-) -> Trial:
-    # The most promising come first: they may take more than an equal share, and never all.
-    share = max(SHORTEST_TRIAL_SECONDS, min(trial_seconds, left_seconds, 3 * left_seconds / (waiting + 2)))
-    return run_trial(
-        candidate,
-        baseline,
-        folder / candidate.name.replace("/", "_"),
-        environ,
-        limit_seconds=share,
-        minimum_effect_ratio=minimum_effect_ratio,
-    )
+def shares(left_seconds: float, waiting: int, trial_seconds: float = TRIAL_SECONDS) -> tuple[float, float]:
+    """Return how long the next of `waiting` candidates may take, and how long it may take to be made.
+
+    The most promising come first: they may take more than an equal share, and never all.
+    """
+    limit = max(SHORTEST_TRIAL_SECONDS, min(trial_seconds, left_seconds, 3 * left_seconds / (waiting + 2)))
+    return limit, max(limit, MAKING_RATIO * left_seconds)

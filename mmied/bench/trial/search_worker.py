@@ -19,13 +19,13 @@ from mmied import __version__
 from mmied.bench import worker
 from mmied.bench.orders import take_order
 from mmied.bench.steps import Steps
+from mmied.bench.trial.baseline import Baseline
 from mmied.bench.trial.host import read_host
 from mmied.bench.trial.order import SEARCH_FILE, Data, SearchOrder
 from mmied.bench.trial.process import ServerLost
 from mmied.bench.trial.protocol import ServeJob
 from mmied.bench.trial.routes import ROUTES
 from mmied.bench.trial.search import TRIAL_SECONDS, Plan, plan, search
-from mmied.bench.trial.trial import Baseline
 from mmied.codec import to_json
 from mmied.errors import ModelError
 from mmied.optimization import Candidate, Search, Trial

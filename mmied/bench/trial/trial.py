@@ -2,88 +2,17 @@
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
+from mmied.bench.trial.baseline import APPLY_SECONDS, EVALUATE_SECONDS, Baseline, cost_of
+from mmied.bench.trial.kept_outputs import ANSWER_SECONDS
 from mmied.bench.trial.pairing import Paired, pair
 from mmied.bench.trial.process import Server, ServerLost
-from mmied.bench.trial.protocol import Command, NotApplicable, Reply, ServeJob
-from mmied.optimization import Candidate, Fidelity, Guard, ServingCost, Trial
-from mmied.profiles import Accuracy
+from mmied.bench.trial.protocol import Command, NotApplicable, Reply
+from mmied.optimization import Candidate, Fidelity, Guard, Trial
 from mmied.verdicts.guards import guard_accuracy, guard_fidelity
 from mmied.verdicts.paired import LOOK_CONFIDENCE, is_settled, judge
-
-FIDELITY_SAMPLES = 64
-ANSWER_SECONDS = 120.0  # for a command that computes little
-APPLY_SECONDS = 300.0  # converting and compiling a large model, both
-EVALUATE_SECONDS = 300.0  # all labelled samples
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Baseline:
-    """The deployed model as it is served beside each candidate: twice, the second time as the control."""
-
-    server: Server
-    control: Server
-    opened: Reply
-    control_opened: Reply
-    inputs: Path  # those of each batch size and of the fidelity samples
-    outputs: Path  # those of the fidelity samples
-    outputs_batch: int
-    cost: ServingCost
-    job: ServeJob
-    accuracy: Accuracy | None = None  # where there are labelled samples
-    scores: Path | None = None  # of each of them
-    evaluation_seconds: float = 0.0
-
-    @property
-    def batch_sizes(self) -> tuple[int, ...]:
-        """The batch sizes that the model takes."""
-        return tuple(size for size in self.job.batch_sizes if size in self.opened.call_seconds)
-
-
-def open_baseline(job: ServeJob, folder: Path, environ: Mapping[str, str]) -> Baseline:
-    """Start the deployed model twice, and keep what it gives. Raises ServerLost and OSError; nothing is left then."""
-    server = Server(job, folder / "baseline", environ)
-    control = None
-    try:
-        opened = server.ask(Command(do="open"), timeout_seconds=APPLY_SECONDS)
-        cost = _cost(server, opened)
-        control = Server(job, folder / "control", environ)
-        control_opened = control.ask(Command(do="open"), timeout_seconds=APPLY_SECONDS)
-        outputs = folder / "outputs.pt"
-        sizes = [size for size in job.batch_sizes if size in opened.call_seconds]
-        batch = max((size for size in sizes if size <= FIDELITY_SAMPLES), default=min(sizes))
-        inputs = folder / "inputs.pt"
-        calls = -(-FIDELITY_SAMPLES // batch)
-        for command in (
-            Command(do="inputs", batch_size=batch, calls=calls, file=str(inputs)),
-            Command(do="outputs", batch_size=batch, calls=calls, file=str(outputs)),
-        ):
-            server.ask(command, timeout_seconds=ANSWER_SECONDS)
-        scores, accuracy, began = folder / "scores.pt", None, time.monotonic()
-        if job.evaluation is not None:
-            command = Command(do="evaluate", batch_size=batch, file=str(scores))
-            accuracy = server.ask(command, timeout_seconds=EVALUATE_SECONDS).accuracy
-    except BaseException:
-        server.close()
-        if control is not None:
-            control.close()
-        raise
-    return Baseline(
-        server=server,
-        control=control,
-        opened=opened,
-        control_opened=control_opened,
-        inputs=inputs,
-        outputs=outputs,
-        outputs_batch=batch,
-        cost=cost,
-        job=job,
-        accuracy=accuracy,
-        scores=scores if accuracy is not None else None,
-        evaluation_seconds=time.monotonic() - began,
-    )
 
 
 def run_trial(
@@ -93,22 +22,29 @@ def run_trial(
     environ: Mapping[str, str],
     *,
     limit_seconds: float,
+    making_seconds: float,
     minimum_effect_ratio: float,
     clock: Callable[[], float] = time.time,
 ) -> Trial:
     """Return what came of `candidate`, in about `limit_seconds`; whatever it does to its process is an outcome.
 
+    To be ready it may take `making_seconds`, and after that it has half of the limit, at least, to be timed in.
     `folder` is the trial's own. What helps is saved there, as `artifact`, and looked at again in a fresh process.
     Raises ServerLost when it was the baseline that was lost, and OSError.
     """
     began, at = time.monotonic(), clock()
     trial = Trial(candidate=candidate.name, verdict="not_tried", why="", at=at, seconds=0.0, phase="apply")
     trial = replace(trial, settings=dict(candidate.settings), baseline_cost=baseline.cost)
-    deadline = began + limit_seconds
     try:
         with Server(replace(baseline.job, candidate=candidate), folder / "served", environ) as server:
-            pairing_ends = deadline - baseline.evaluation_seconds  # as long as the deployed model took
-            trial = _measure(trial, candidate, baseline, server, pairing_ends, minimum_effect_ratio)
+            trial, opened = _open(trial, server, min(APPLY_SECONDS, making_seconds))
+            if opened is not None:
+                trial = _hold_against(trial, candidate, baseline, server, opened)
+                if trial.phase == "pair":
+                    # The labelled samples will take as long as the deployed model took.
+                    ends = began + limit_seconds - baseline.evaluation_seconds
+                    ends = max(ends, time.monotonic() + limit_seconds / 2)
+                    trial = _pair(trial, candidate, baseline, server, opened, ends, minimum_effect_ratio)
             if trial.phase == "evaluate":
                 trial = _evaluate(trial, candidate, baseline, server, folder, minimum_effect_ratio)
             if trial.verdict == "helps" and not trial.setting:
@@ -134,10 +70,15 @@ class _CandidateLost(Exception):
         super().__init__(str(loss))
 
 
-def _measure(
-    trial: Trial, candidate: Candidate, baseline: Baseline, server: Server, deadline: float, minimum_effect_ratio: float
-) -> Trial:
-    opened = _ask(trial, server, Command(do="open"), min(APPLY_SECONDS, max(1.0, deadline - time.monotonic())))
+def _open(trial: Trial, server: Server, making_seconds: float) -> tuple[Trial, Reply | None]:
+    """Let the candidate be made. One that is not ready when its part of the budget ends may well be good."""
+    try:
+        opened = server.ask(Command(do="open"), timeout_seconds=making_seconds)
+    except ServerLost as loss:
+        if loss.outcome != "timed_out" or making_seconds >= APPLY_SECONDS:
+            raise _CandidateLost(trial, loss) from loss
+        why = f"was not ready within {making_seconds:.0f} s, its part of the budget: a larger one may do"
+        return replace(trial, verdict="cannot_tell", why=why, outcome=loss.outcome, log_tail=loss.log_tail), None
     trial = replace(
         trial,
         phase="serve",
@@ -147,20 +88,23 @@ def _measure(
         setting=opened.setting,
         convert_seconds=opened.apply_seconds,
     )
+    return trial, opened
+
+
+def _hold_against(trial: Trial, candidate: Candidate, baseline: Baseline, server: Server, opened: Reply) -> Trial:
+    """Hold the candidate's outputs against the deployed model's: one that gives other answers is not timed."""
     try:  # before outputs are compared: that takes memory that no server would
-        trial = replace(trial, cost=_cost(server, opened))
+        trial = replace(trial, cost=cost_of(server, opened))
+        fidelity = server.ask(baseline.kept.comparison, timeout_seconds=ANSWER_SECONDS).fidelity
     except ServerLost as loss:
         raise _CandidateLost(trial, loss) from loss
-    calls = -(-FIDELITY_SAMPLES // baseline.outputs_batch)
-    command = Command(do="compare", batch_size=baseline.outputs_batch, calls=calls, file=str(baseline.outputs))
-    fidelity = _ask(trial, server, command, ANSWER_SECONDS).fidelity
     assert fidelity is not None
     guards = (*guard_fidelity(fidelity, candidate.exactness), *_batch_guards(opened, baseline))
     trial = replace(trial, fidelity=fidelity, guards=guards, phase="pair")
     if not all(guard.met for guard in guards):
         why = "; ".join(guard.shown for guard in guards if not guard.met)
         return replace(trial, verdict="does_not_help", why=why, phase="done")
-    return _pair(trial, candidate, baseline, server, opened, deadline, minimum_effect_ratio)
+    return trial
 
 
 def _pair(
@@ -225,7 +169,7 @@ def _evaluate(
     """Hold a candidate that may be worth it against the labels, and judge it anew."""
     command = Command(
         do="evaluate",
-        batch_size=baseline.outputs_batch,
+        batch_size=baseline.kept.batch_size,
         file=str(folder / "scores.pt"),
         against=str(baseline.scores),
     )
@@ -268,14 +212,12 @@ def _save(
         saved = server.ask(Command(do="save", file=str(artifact)), timeout_seconds=APPLY_SECONDS)
     except ServerLost as loss:
         return replace(trial, notes=(*trial.notes, f"cannot be saved: {loss}"))
-    job = replace(baseline.job, artifact=str(artifact), inputs=str(baseline.inputs))
+    job = replace(baseline.job, artifact=str(artifact), inputs=str(baseline.kept.inputs))
     try:
         with Server(job, folder / "loaded", environ) as loaded:
             opened = loaded.ask(Command(do="open"), timeout_seconds=APPLY_SECONDS)
-            cost = replace(_cost(loaded, opened), artifact_bytes=saved.artifact_bytes)
-            calls = -(-FIDELITY_SAMPLES // baseline.outputs_batch)
-            command = Command(do="compare", batch_size=baseline.outputs_batch, calls=calls, file=str(baseline.outputs))
-            again = loaded.ask(command, timeout_seconds=ANSWER_SECONDS).fidelity
+            cost = replace(cost_of(loaded, opened), artifact_bytes=saved.artifact_bytes)
+            again = loaded.ask(baseline.kept.comparison, timeout_seconds=ANSWER_SECONDS).fidelity
     except ServerLost as loss:
         why = f"is fast, but cannot be loaded again: {loss}"
         return replace(trial, verdict="does_not_help", why=why, outcome=loss.outcome, log_tail=loss.log_tail)
@@ -293,28 +235,10 @@ def _worse(first: Fidelity | None, again: Fidelity) -> Fidelity:
     return first if first.relative_l2 >= again.relative_l2 else again
 
 
-def _ask(trial: Trial, server: Server, command: Command, timeout_seconds: float) -> Reply:
-    try:
-        return server.ask(command, timeout_seconds=timeout_seconds)
-    except ServerLost as loss:
-        raise _CandidateLost(trial, loss) from loss
-
-
 def _batch_guards(opened: Reply, baseline: Baseline) -> tuple[Guard, ...]:
     """Return a broken guard for each deployed batch size that the candidate refuses and the baseline takes."""
     lost = {size: why for size, why in opened.refused.items() if size in baseline.opened.call_seconds}
     return tuple(
         Guard(name=f"batch size {size}", met=False, shown=f"does not take batch size {size}: {why}")
         for size, why in lost.items()
-    )
-
-
-def _cost(server: Server, opened: Reply) -> ServingCost:
-    memory = server.ask(Command(do="memory"), timeout_seconds=ANSWER_SECONDS)
-    return ServingCost(
-        load_seconds=opened.load_seconds,
-        first_call_seconds=next(iter(opened.first_call_seconds.values()), None),
-        peak_bytes=memory.peak_bytes,
-        artifact_bytes=opened.artifact_bytes,
-        recompiles=memory.recompiles,
     )
