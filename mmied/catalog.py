@@ -160,7 +160,7 @@ METRICS = (
     Metric("mmied_candidate_speedup_ratio", "gauge", ("model", "candidate", "bound"), "Paired speed-up over the baseline at the batch size that the verdict rests on; bound is estimate, lower or upper of the 95% interval."),
     Metric("mmied_candidate_memory_ratio", "gauge", ("model", "candidate"), "Peak memory relative to the baseline."),
     Metric("mmied_candidate_size_ratio", "gauge", ("model", "candidate"), "Size on disk relative to the baseline."),
-    Metric("mmied_candidate_fidelity", "gauge", ("model", "candidate", "measure"), "Agreement of outputs with the baseline; measure is cosine (of the worst sample), top1_agreement or relative_l2."),
+    Metric("mmied_candidate_fidelity", "gauge", ("model", "candidate", "measure"), "Agreement of outputs with the baseline; measure is cosine (of the worst sample), top1_agreement, relative_l2 or max_relative_error (the largest difference over the largest output)."),
     Metric("mmied_candidate_accuracy_change", "gauge", ("model", "candidate", "bound"), "Task accuracy minus the baseline's, on the user's evaluation data; bound as above."),
     Metric("mmied_candidate_last_tried_timestamp_seconds", "gauge", ("model", "candidate"), "Unix time at which the candidate was last compared."),
     # hardware

@@ -45,7 +45,8 @@ class Fidelity:
     """How far the candidate's outputs are from the baseline's on the same inputs, sample by sample.
 
     `top1_agreement` counts a sample as agreeing, too, where the baseline's own lead over the runner-up is within the
-    error: a near tie says nothing. None for outputs that are no scores.
+    error: a near tie says nothing. None for outputs that are no scores. `max_relative_error` is the largest difference
+    in an output over the largest value of that output.
     """
 
     samples: int
@@ -54,6 +55,7 @@ class Fidelity:
     worst_cosine: float | None = None
     relative_l2: float | None = None
     max_abs: float | None = None
+    max_relative_error: float | None = None
     top1_agreement: float | None = None
 
 

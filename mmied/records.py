@@ -79,6 +79,8 @@ class Job:
     memory_bytes: int | None = None
     known_digests: Mapping[str, str] = field(default_factory=dict)  # file identity → sha256, to hash a file once
     golden: "Golden | None" = None  # what the outputs are held against
+    labelled: str | None = None  # a .npz or .safetensors of labelled samples, for an inspection
+    metric: str | None = None  # of them: accuracy, mse or an import path; None: by the labels
 
 
 # What came of it
@@ -263,6 +265,7 @@ class Run:
     log_tail: str = ""
     drift_ratio: float | None = None
     golden: Golden | None = None
+    accuracy: float | None = None  # on the labelled samples, by an inspection; more is better
     findings: Findings | None = None
     searched: Searched | None = None
 

@@ -6,13 +6,19 @@ flamegraph.json and the trace. What a pass saw is on disk before the next one be
 
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mmied.bench import worker
+from mmied.bench.failures import sentence_of
 from mmied.codec import to_json
 from mmied.history.artifacts import FILES, FLAME_FILE, INSPECTION_FILE
 from mmied.inspection import Inspection
 from mmied.records import Findings, Job
+
+if TYPE_CHECKING:  # torch comes with it
+    from mmied.bench.models import OpenedModel
 
 COSTLIEST_LAYERS = 10  # a label each: more would be too many series
 LONGEST_NAME = 160  # characters
@@ -61,12 +67,34 @@ def inspect(job: Job, folder: Path, report: worker.Report) -> None:
             reached=lambda name: report.update(phase=f"inspect {name}"),
             so_far=keep,
         )
+        if job.labelled is not None:
+            report.update(phase="accuracy")
+            try:
+                report.update(accuracy=accuracy_of(job, session.model, job.labelled, workload.batch_size))
+            except Exception as error:  # noqa: BLE001 - a model and a metric raise what they like
+                assert report.run.findings is not None
+                failures = {**report.run.findings.failures, "accuracy": sentence_of(error)}
+                report.update(findings=replace(report.run.findings, failures=failures))
     if len(inspection.failures) == len(inspecting.PASSES):
         name, why = next(iter(inspection.failures.items()))
         message = f"every pass failed, the first ({name}) with: {why}"
         report.finish(outcome="failed", reason="internal", message=message, **worker.usage())
     else:
         report.finish(outcome="succeeded", **worker.usage())
+
+
+def accuracy_of(job: Job, model: "OpenedModel", labelled: str, batch_size: int) -> float | None:
+    """Return how well the model does on labelled samples, where more is better: no mean squared error.
+
+    Raises ModelError, and what the model raises.
+    """
+    from mmied.bench.dataset import read_dataset
+    from mmied.bench.trial import evaluation
+
+    dataset = read_dataset(labelled)
+    feed = evaluation.feed_as_served(model.call, dataset, job.model, model.make(batch_size))
+    scores = evaluation.score(model.call, feed, dataset, batch_size=batch_size, metric=job.metric)
+    return evaluation.accuracy_of(scores).value if scores.metric != "mse" else None
 
 
 def findings_of(inspection: Inspection, folder: Path) -> Findings:

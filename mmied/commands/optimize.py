@@ -2,17 +2,25 @@
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
-from mmied.bench.dataset_file import find_dataset
 from mmied.bench.orders import give_order
 from mmied.bench.trial.baseline import APPLY_SECONDS
 from mmied.bench.trial.order import APPLIED_FILE, SEARCH_FILE, AppliedResult, ApplyOrder, Data, SearchOrder
-from mmied.bench.trial.search import SHORTEST_TRIAL_SECONDS
-from mmied.candidates import chosen_candidates, known_candidates
+from mmied.candidates import known_candidates
 from mmied.codec import from_json
-from mmied.commands.model_options import ChosenModel, parse_time, require_function
+from mmied.commands.model_options import ChosenModel
+from mmied.commands.optimize_request import (
+    BUDGET,
+    OptimizeRequest,
+    as_configured,
+    budget_of,
+    candidates_of,
+    data_of,
+    effect_of,
+)
+from mmied.commands.optimize_resume import continued, earlier_search
 from mmied.commands.progress import Progress
 from mmied.commands.reporting import append_summary, file_stem, parse_formats, write_files
 from mmied.commands.table import format_table
@@ -24,43 +32,18 @@ from mmied.commands.working import (
     sentence_of,
     working_folder,
 )
-from mmied.config.loading import Optimize
-from mmied.config.units import format_duration
-from mmied.config.values import parse_effect, suggest
 from mmied.errors import EXIT_FAILURE, MmiedError
 from mmied.optimization import Candidate, Search, Trial
 from mmied.records import Run, Workload
-from mmied.reports.documents import read_search
 from mmied.reports.figures import Cell
 from mmied.reports.search_markdown import search_markdown
 from mmied.reports.search_rows import counted, not_tried, summarize_search
 from mmied.reports.writing import SUFFIXES, render_search
-from mmied.verdicts.guards import MAX_ACCURACY_DROP
 from mmied.verdicts.paired import MINIMUM_EFFECT_RATIO
 
-BUDGET = "10m"
 BATCH_SIZES = (1, 8)  # where the configuration does not say
 PROCESSES = 4  # of a search at once: two that serve the deployed model, one the candidate, one that leads
 GRACE_SECONDS = 3 * APPLY_SECONDS  # beyond the budget: the deployed model's start, and the end of the last trial
-METRICS = ("accuracy", "mse")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OptimizeRequest:
-    """What is to be tried and with what, as the options say it."""
-
-    candidates: tuple[str, ...] = ()
-    batch_sizes: tuple[int, ...] = ()
-    budget: str | None = None
-    minimum_effect: str | None = None
-    calibration: Path | None = None
-    fine_tune: str | None = None
-    evaluation: Path | None = None
-    metric: str | None = None
-    max_drop: float | None = None
-    resume: bool = False
-    apply: str | None = None
-    output: Path | None = None
 
 
 def list_candidates() -> str:
@@ -86,12 +69,12 @@ def optimize(model: ChosenModel, request: OptimizeRequest, *, output_dir: Path, 
     MmiedError for what can be known before the worker starts, and where the deployed model cannot be served.
     """
     if model.optimize is not None:
-        request = _as_configured(request, model.optimize)
-    candidates = _candidates(request)
+        request = as_configured(request, model.optimize)
+    candidates = candidates_of(request)
     applied = next((each for each in candidates if request.apply in (each.name, each.function)), None)
-    budget_seconds = _budget(request.budget or BUDGET)
-    effect = MINIMUM_EFFECT_RATIO if request.minimum_effect is None else _effect(request.minimum_effect)
-    data = _data(request)
+    budget_seconds = budget_of(request.budget or BUDGET)
+    effect = MINIMUM_EFFECT_RATIO if request.minimum_effect is None else effect_of(request.minimum_effect)
+    data = data_of(request)
     wanted = parse_formats(formats, "--format")
     if request.output is not None and (request.output.exists() or request.output.is_symlink()):
         raise MmiedError(f"--output: {request.output} exists already. Give a new folder: nothing is written over.")
@@ -111,7 +94,7 @@ def optimize(model: ChosenModel, request: OptimizeRequest, *, output_dir: Path, 
         kept=str(kept),
     )
     if request.resume:
-        order = _continued(order, _earlier(place, kept, model), workloads, model)
+        order = continued(order, earlier_search(place, kept, model), workloads, model)
     try:
         run, found = _search(model, order, workloads, kept)
     except KeyboardInterrupt:
@@ -140,142 +123,9 @@ def optimize(model: ChosenModel, request: OptimizeRequest, *, output_dir: Path, 
     return 0
 
 
-# What the options say
-
-
-def _as_configured(request: OptimizeRequest, own: Optimize) -> OptimizeRequest:
-    """Return the request with what the configuration says of the model's searches, where no option says else."""
-    labelled = request.evaluation is not None
-    drop = own.max_drop if own.evaluation is not None and not labelled else None
-    return replace(
-        request,
-        candidates=request.candidates or (() if request.apply is not None else own.candidates),
-        budget=request.budget or f"{own.budget_seconds:g}s",
-        minimum_effect=request.minimum_effect or f"{own.minimum_effect_ratio:.9f}",
-        calibration=request.calibration or (Path(own.calibration) if own.calibration is not None else None),
-        fine_tune=request.fine_tune or own.fine_tune,
-        evaluation=request.evaluation or (Path(own.evaluation) if own.evaluation is not None else None),
-        metric=request.metric or (None if labelled else own.metric),
-        max_drop=drop if request.max_drop is None else request.max_drop,
-    )
-
-
-def _candidates(request: OptimizeRequest) -> tuple[Candidate, ...]:
-    if (request.apply is None) != (request.output is None):
-        raise MmiedError("--apply and --output belong together: which candidate to make, and the new folder for it.")
-    known = known_candidates()
-    names = list(dict.fromkeys(request.candidates))
-    if request.apply is not None and request.apply not in names:
-        # Alone where nothing else was asked for: somebody who has chosen does not wait for the rest.
-        names.append(request.apply)
-    for name in names:
-        option = "--apply" if name == request.apply and name not in request.candidates else "--candidates"
-        if ":" in name:
-            require_function(name, option)
-        elif name not in {each.name for each in known}:
-            hint = suggest(name, [each.name for each in known])
-            raise MmiedError(f'{option}: "{name}" is no candidate. {hint} Or package.module:function of your own.')
-    return chosen_candidates(names, known) if names else known
-
-
-def _budget(text: str) -> float:
-    seconds = parse_time(text, "--budget")
-    assert seconds is not None
-    if seconds < SHORTEST_TRIAL_SECONDS:
-        raise MmiedError(
-            f"--budget: {text} is too little: a single candidate takes {format_duration(SHORTEST_TRIAL_SECONDS)}, and "
-            "most take more. Try 10m."
-        )
-    return seconds
-
-
-def _effect(text: str) -> float:
-    try:
-        return parse_effect(float(text) if text.replace(".", "", 1).isdigit() else text)
-    except ValueError as error:
-        raise MmiedError(f"--minimum-effect: {text} {error}") from error
-
-
-def _data(request: OptimizeRequest) -> Data:
-    if request.evaluation is None and (request.metric is not None or request.max_drop is not None):
-        raise MmiedError("--metric and --max-drop: are about labelled samples. Give them with --evaluation.")
-    if request.metric is not None and request.metric not in METRICS:
-        if ":" not in request.metric:
-            raise MmiedError(
-                f'--metric: "{request.metric}" is no metric. {suggest(request.metric, METRICS)} Or '
-                "package.module:function of outputs and labels."
-            )
-        require_function(request.metric, "--metric")
-    if request.max_drop is not None and not 0 <= request.max_drop < float("inf"):
-        raise MmiedError(f"--max-drop: {request.max_drop:g} is no drop. Try 0.005.")
-    if request.fine_tune is not None:
-        require_function(request.fine_tune, "--fine-tune")
-    return Data(
-        calibration=_file(request.calibration, "--calibration"),
-        fine_tune=request.fine_tune,
-        evaluation=_file(request.evaluation, "--evaluation"),
-        metric=request.metric,
-        max_drop=MAX_ACCURACY_DROP if request.max_drop is None else request.max_drop,
-    )
-
-
-def _file(path: Path | None, option: str) -> str | None:
-    return None if path is None else str(find_dataset(path, option=option))
-
-
 def _workloads(model: ChosenModel, request: OptimizeRequest) -> tuple[Workload, ...]:
     sizes = request.batch_sizes or tuple(each.batch_size for each in model.workloads) or BATCH_SIZES
     return tuple(Workload(scenario=f"b{size}", batch_size=size) for size in sorted(set(sizes)))
-
-
-# A search that was begun before
-
-
-def _earlier(place: Path, kept: Path, model: ChosenModel) -> Search:
-    for path in (kept, place):
-        try:
-            return read_search(path.read_bytes(), f"--resume: {path}")
-        except FileNotFoundError:
-            continue
-        except OSError as error:
-            raise MmiedError(f"--resume: {path} cannot be read: {error.strerror}.") from error
-    raise MmiedError(
-        f"--resume: {place.parent} has no search of {model.spec.name} to go on with. Leave it out to begin one."
-    )
-
-
-def _continued(order: SearchOrder, earlier: Search, workloads: Sequence[Workload], model: ChosenModel) -> SearchOrder:
-    """Return the order that goes on with an earlier search. Raises MmiedError where its verdicts are of another one."""
-    sizes = tuple(workload.batch_size for workload in workloads)
-    for what, then, now in (
-        ("batch sizes", earlier.batch_sizes, sizes),
-        ("device", earlier.device, model.spec.device),
-        ("minimum effect", earlier.minimum_effect_ratio, order.minimum_effect_ratio),
-    ):
-        if then != now:
-            raise MmiedError(
-                f"--resume: the search had the {what} {_told(then)}, and this one has {_told(now)}: its verdicts do "
-                "not hold here. Give the same, or leave --resume out."
-            )
-    done = tuple(trial for trial in earlier.trials if not _anew(trial))
-    return replace(
-        order,
-        done=done,
-        spent_seconds=earlier.spent_seconds,
-        revision=earlier.revision,
-        environment=earlier.environment,
-    )
-
-
-def _anew(trial: Trial) -> bool:
-    """Tell whether a trial is to be done again: what it wanted, a library or time, may be there now."""
-    if trial.verdict == "not_tried":
-        return not trial.seconds
-    return trial.verdict == "cannot_tell" and trial.outcome == "timed_out"
-
-
-def _told(value: object) -> str:
-    return " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 # What is run

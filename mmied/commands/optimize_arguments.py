@@ -85,7 +85,8 @@ class _List(argparse.Action):
 
 
 def _optimize(options: argparse.Namespace) -> int:
-    from mmied.commands.optimize import OptimizeRequest, optimize
+    from mmied.commands.optimize import optimize
+    from mmied.commands.optimize_request import OptimizeRequest
 
     return optimize(
         model_of(options),

@@ -1,6 +1,6 @@
 """The configuration, mmied.yaml: all of it, or all of its mistakes."""
 
-from mmied.config.loading import Config, Model, Optimize, Unit, load_config
+from mmied.config.loading import Config, Labelled, Model, Optimize, Unit, load_config
 from mmied.config.schedule import Cron, Every
 from mmied.config.schema import Admission, Artifacts, Budget, Hardware, History, Http, Regressions
 
@@ -14,6 +14,7 @@ __all__ = [
     "Hardware",
     "History",
     "Http",
+    "Labelled",
     "Model",
     "Optimize",
     "Regressions",

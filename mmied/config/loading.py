@@ -44,6 +44,14 @@ class Unit:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Labelled:
+    """Samples with labels, and how predictions are held against them; None: as the labels are."""
+
+    data: str
+    metric: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Optimize:
     """When to look for what makes a model faster, for how long, among which candidates, and by whose data."""
 
@@ -70,6 +78,7 @@ class Model:
     inspect: Every | Cron | None = None  # None: never
     optimize: Optimize | None = None  # None: never
     objectives: tuple[Objective, ...] = ()
+    labelled: Labelled | None = None
     minimum_change_ratio: float = Regressions().minimum_change_ratio
 
 
@@ -146,9 +155,16 @@ def _resolve_model(keys: ModelKeys, whole: ConfigKeys, schedule: Every | Cron, i
         inspect=None if isinstance(inspect, Never) else inspect,
         optimize=_resolve_optimize(keys, whole.optimize),
         objectives=keys.objectives,
+        labelled=_resolve_labelled(keys),
         minimum_change_ratio=(keys.regressions and keys.regressions.minimum_change_ratio)
         or whole.regressions.minimum_change_ratio,
     )
+
+
+def _resolve_labelled(model: ModelKeys) -> Labelled | None:
+    """Return the labelled samples of a model, which inspections use whether or not it is searched."""
+    found = model.optimize.evaluation if model.optimize is not None else None
+    return None if found is None else Labelled(data=str(found.data), metric=found.metric)
 
 
 def _resolve_optimize(model: ModelKeys, otherwise: OptimizeKeys) -> Optimize | None:

@@ -80,12 +80,10 @@ class Attributing:
             and (change.key.model == HOST or other.cause == "unknown")
         ]
 
-    def outlived(self, change: RecordedChange) -> bool:
-        """Tell whether a change was a part of one of the host that is over."""
-        if change.part_of is None:
-            return False
-        whole = self._store.change(change.part_of)
-        return whole is None or whole.state != "active"
+    def outlived(self, change: RecordedChange) -> float | None:
+        """Return when the change of the host ended (a Unix time) that an active one was a part of, and has outlived."""
+        whole = self._store.change(change.part_of) if change.part_of is not None else None
+        return whole.ended_at if whole is not None and whole.state != "active" else None
 
     def _events(self, change: RecordedChange) -> tuple[Event, ...]:
         since = change.last_good_at if change.last_good_at is not None else 0.0

@@ -63,6 +63,7 @@ def _figures(labels: tuple[str, str], verdict: StandingVerdict) -> Iterator[Samp
             "cosine": trial.fidelity.worst_cosine,
             "top1_agreement": trial.fidelity.top1_agreement,
             "relative_l2": trial.fidelity.relative_l2,
+            "max_relative_error": trial.fidelity.max_relative_error,
         }
         for measure, found in measures.items():
             if found is not None:

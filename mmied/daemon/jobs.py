@@ -36,6 +36,7 @@ def make_job(
 
     Digests that its `last` success took spare hashing the files again. Outputs are held against `golden`.
     """
+    labelled = model.labelled if kind == "inspect" else None
     return Job(
         run_id=run_id,
         kind=kind,
@@ -45,6 +46,8 @@ def make_job(
         memory_bytes=config.budget.worker_memory_bytes,
         known_digests=last.digests if last is not None else {},
         golden=golden,
+        labelled=labelled.data if labelled is not None else None,
+        metric=labelled.metric if labelled is not None else None,
     )
 
 

@@ -134,11 +134,19 @@ class Judging:
                 opened.append(self._open(judgement.opened))
             if judgement.opened is not None or judgement.ended:
                 self._set(key, self._judged(key, model).standing)  # as it is after a restart
-            elif standing.change is not None and self._attributing.outlived(standing.change):
-                self._show(self._attributing.attribute_again(standing.change, self._points(key)))
+            elif standing.change is not None:
+                self._outlive(standing.change)
         doubtful = [judgement for judgement in suspects if not self._is_explained(judgement)]
         confirming = max((judgement.confirming for judgement in doubtful), default=0)
         return Judged(suspicious=bool(doubtful), confirming=confirming, opened=tuple(opened))
+
+    def _outlive(self, change: RecordedChange) -> None:
+        """Think over what a change comes from that goes on after the host's, which explained it, is over."""
+        over_at = self._attributing.outlived(change)
+        if over_at is not None:
+            points = self._points(change.key)
+            own = [point for point in points if not change.started_at <= point.at < over_at]
+            self._show(self._attributing.attribute_again(change, own))
 
     def _is_explained(self, judgement: Judgement) -> bool:
         """Tell whether a suspicion came up while a change of the same model, or of the host, was being confirmed."""

@@ -100,8 +100,9 @@ class Planner:
 
     def explain(self, name: str) -> None:
         """Have a model inspected at once, before what is merely due: it explains a regression."""
-        self.hurry(name, ("inspect",))
-        self._explaining.add(name)
+        if name not in self._explaining:
+            self.hurry(name, ("inspect",))
+            self._explaining.add(name)
 
     def hold(self, name: str, *, until: float, why: str, kind: Kind = "profile") -> None:
         """Let a model wait until `until` on the monotonic clock."""

@@ -88,8 +88,7 @@ class Regressions:
             )
             if run.outcome == "succeeded":
                 self._compare(run)
-            for model in {change.key.model for change in judged.opened} - {""}:
-                self._explain(model)
+            self._explain(run.model)
         elif run.kind == "inspect":
             self._explain(run.model)
         elif run.kind == "compare":

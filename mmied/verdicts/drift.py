@@ -67,9 +67,7 @@ def _newest_beyond(points: Sequence[SeriesPoint], bound: float) -> Sequence[Seri
     return points[first:]
 
 
-def _change(
-    key: SeriesKey, device: str, far: Sequence[SeriesPoint], good: Sequence[SeriesPoint]
-) -> RecordedChange:
+def _change(key: SeriesKey, device: str, far: Sequence[SeriesPoint], good: Sequence[SeriesPoint]) -> RecordedChange:
     first, newest = far[0], far[-1]
     before = good[-1].figure if good else 0.0
     return RecordedChange(

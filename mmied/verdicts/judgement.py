@@ -87,6 +87,8 @@ class _Series:
         opened = None
         shift = state.shifts[-1] if state.shifts else None
         if shift is not None and shift.confirmed_at == newest.at:
+            if self.baseline is not None:  # what was before it was set is no matter
+                shift = replace(shift, first_at=max(shift.first_at, min(self.baseline.at, newest.at)))
             found = change_of(
                 shift, self.key, self.device, self.points, factor=self.factor, plain=self.settings.scale == "plain"
             )
@@ -98,7 +100,7 @@ class _Series:
                 ended[active.change_id] = ("superseded", opened.started_at)
             active = opened
         elif opened is not None:
-            if active is not None and active.worse and state.status == "regressed":
+            if active is not None and active.worse and self.still_worse(state):
                 opened = replace(opened, state="superseded", ended_at=opened.confirmed_at)  # better, and not yet good
             else:
                 if active is not None:
@@ -118,6 +120,11 @@ class _Series:
             suspect_since=since if self.looks_worse(state) else None,
             confirming=0 if since is None else sum(point.confirming and point.at > since for point in self.points),
         )
+
+    def still_worse(self, state: State) -> bool:
+        """Tell whether a series that became better is still worse than its baseline by as much as matters."""
+        ratio = state.change_ratio
+        return state.status == "regressed" and (ratio is None or self.sign * ratio >= self.settings.minimum_ratio)
 
     def looks_worse(self, state: State) -> bool:
         return state.status == "suspect" and (state.suspect_ratio is None or self.sign * state.suspect_ratio > 0)

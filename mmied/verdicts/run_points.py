@@ -24,6 +24,8 @@ def points_of(run: Run) -> tuple[SeriesPoint, ...]:
     Scenarios that succeeded count whatever became of the run. One that admission was against (`forced`) has fit
     latencies where what others took could be taken out of them, as any run; its load and first call are not fit.
     """
+    if run.kind == "inspect":
+        return tuple(_of_inspection(run))
     if run.kind != "profile":
         return ()
     good = [_sum_up(result) for result in run.results if result.outcome == "succeeded"]
@@ -32,6 +34,13 @@ def points_of(run: Run) -> tuple[SeriesPoint, ...]:
         for point in (*_of_scenarios(run, good), *_of_model(run, good), *_of_host(run, good))
         if math.isfinite(point.figure) and math.isfinite(point.value)
     )
+
+
+def _of_inspection(run: Run) -> Iterator[SeriesPoint]:
+    """Yield what an inspection adds: how well the model did on labelled samples, where there are some."""
+    if run.accuracy is not None and math.isfinite(run.accuracy):
+        # Without an uncertainty: the samples are the same each time, so that what differs is the model's.
+        yield replace(_positive(run, "", "accuracy", run.accuracy), value=run.accuracy, log=False)
 
 
 def beside(run: Run) -> str:

@@ -1,7 +1,7 @@
 """What change of a metric is worth telling, and how the detector is set for it."""
 
 from mmied.regression import METRICS, SeriesKey
-from mmied.verdicts.guards import BOUNDS
+from mmied.verdicts.guards import BOUNDS, MAX_ACCURACY_DROP
 from mmied.verdicts.series import DetectorSettings
 
 WINDOW = 120  # points of a series that are judged
@@ -15,7 +15,13 @@ LEAST_RATIO = {  # below which a change of these is nobody's concern, however su
     "reference_memory": 0.05,
     "reference_interpreter": 0.05,
 }
-LEAST_CHANGE = {"peak_memory": 4 << 20, "first_call": 0.02, "load_time": 0.02}  # the same in the metric's unit
+LEAST_CHANGE = {  # the same in the metric's unit
+    "peak_memory": 4 << 20,
+    "first_call": 0.02,
+    "load_time": 0.02,
+    "accuracy": MAX_ACCURACY_DROP,
+}
+PLAIN = ("output_drift", "accuracy")  # judged by differences, not by ratios
 
 
 def drift_bound(dtype: str | None) -> float:
@@ -30,10 +36,11 @@ def settings_of(
 ) -> DetectorSettings:
     """Return what is worth telling of a series; `dtype` is its model's."""
     kind = METRICS[key.metric]
-    plain = key.metric == "output_drift"
+    plain = key.metric in PLAIN
+    drifts = key.metric == "output_drift"
     return DetectorSettings(
         minimum_ratio=0.0 if plain else max(minimum_ratio, LEAST_RATIO.get(key.metric, 0.0)),
-        minimum_change=drift_bound(dtype) if plain else LEAST_CHANGE.get(key.metric, 0.0),
+        minimum_change=drift_bound(dtype) if drifts else LEAST_CHANGE.get(key.metric, 0.0),
         false_alarms_per_run=false_alarms_per_run,
         better=kind.better,
         scale="plain" if plain else "log",

@@ -2,12 +2,18 @@
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
+import numpy as np
+import pytest
+import torch
 from looks import make_inspection, make_layers
 
-from mmied.bench.inspect_worker import COSTLIEST_LAYERS, LONGEST_NAME, WHOLE_MODEL, findings_of
+from mmied.bench.inspect_worker import COSTLIEST_LAYERS, LONGEST_NAME, WHOLE_MODEL, accuracy_of, findings_of
+from mmied.errors import ModelError
 from mmied.inspection import Inspection, Layer
-from mmied.records import Findings
+from mmied.records import Findings, InputSpec, Job, ModelSpec, Source
 
 
 def test_findings_are_the_figures_that_prometheus_and_the_history_get(tmp_path: Path) -> None:
@@ -49,3 +55,38 @@ def test_passes_that_saw_nothing_leave_no_figures(tmp_path: Path) -> None:
     nothing = Inspection(workload=make_inspection().workload, failures={"layers": "no"})
 
     assert findings_of(nothing, tmp_path) == Findings(scenario="b8", failures={"layers": "no"})
+
+
+@pytest.fixture
+def labelled(tmp_path: Path) -> Path:
+    """Ten samples of two numbers, of which the larger one's place is the label; two labels are wrong."""
+    inputs = np.array([[index % 2, 1 - index % 2] for index in range(10)], dtype=np.float32)
+    labels = inputs.argmax(1)
+    labels[:2] = 1 - labels[:2]
+    np.savez(tmp_path / "labelled.npz", x=inputs, labels=labels)
+    return tmp_path / "labelled.npz"
+
+
+def model_of(call: Any) -> Any:
+    return SimpleNamespace(call=call, make=lambda size: ((torch.zeros(size, 2),), {}))
+
+
+def job_with(metric: str | None = None) -> Job:
+    spec = ModelSpec(name="m", source=Source(kind="factory", factory="a:b"), inputs=(InputSpec(shape=("batch", 2)),))
+    return Job(run_id="r", kind="inspect", model=spec, workloads=(), scenario_seconds=1.0, metric=metric)
+
+
+def test_labelled_samples_tell_how_well_the_model_does(labelled: Path) -> None:
+    model = model_of(torch.nn.Identity())
+    # Batches of four: the last one is filled up, and its samples count once.
+    assert accuracy_of(job_with(), model, str(labelled), 4) == pytest.approx(0.8)
+
+
+def test_squared_errors_are_no_accuracy(labelled: Path) -> None:
+    assert accuracy_of(job_with("mse"), model_of(lambda x: x.argmax(1).float()), str(labelled), 5) is None
+
+
+def test_samples_without_labels_are_told(tmp_path: Path) -> None:
+    np.savez(tmp_path / "bare.npz", x=np.zeros((4, 2), dtype=np.float32))
+    with pytest.raises(ModelError, match="has no labels"):
+        accuracy_of(job_with(), model_of(torch.nn.Identity()), str(tmp_path / "bare.npz"), 2)

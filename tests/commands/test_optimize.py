@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,9 @@ from searches import make_search, make_trial
 from mmied.cli import main
 from mmied.codec import from_json, to_json
 from mmied.commands.optimize import _refusal
+from mmied.commands.optimize_resume import is_tried_anew
 from mmied.optimization import Guard, Search
-from mmied.reports.documents import read_search
+from mmied.reports.documents import read_comparison, read_search
 
 ENVIRON = os.environ | {"PYTHONPATH": str(SUPPORT)}
 WASTEFUL = ("--model", "searchable:Wasteful", "--inputs", "shape=batch,16", "--threads", "1", "--batch-size", "8")
@@ -113,6 +115,15 @@ def test_only_what_works_and_gives_the_right_answers_is_applied() -> None:
     assert "did not reach it" in str(_refusal(None))
 
 
+def test_a_search_that_is_gone_on_with_tries_anew_what_wanted_a_library_or_time() -> None:
+    unsettled = make_trial(verdict="cannot_tell")
+    assert is_tried_anew(make_trial(verdict="not_tried", seconds=0.0))
+    assert is_tried_anew(replace(unsettled, ratios=(), outcome="timed_out"))
+    assert not is_tried_anew(make_trial(verdict="not_tried"))  # it was asked, and said that it does not fit
+    assert not is_tried_anew(unsettled)
+    assert not is_tried_anew(make_trial(verdict="does_not_help", outcome="crashed"))
+
+
 # Searches of a real model
 
 
@@ -120,10 +131,10 @@ def test_what_helps_is_found_guarded_and_written_with_a_script_that_makes_it_aga
     data, out, made = tmp_path / "eval.npz", tmp_path / "out", tmp_path / "made"
     np.savez(data, **searchable.labelled(1000, large=60))
     given = ("--evaluation", str(data), "--calibration", str(data), "--budget", "60s", "--format", "json,html,csv,md")
-    candidates = ("--candidates", "searchable:calibrated", "searchable:blind")
+    candidates = ("--candidates", "searchable:calibrated", "searchable:blind", "searchable:greedy")
     done = mmied(
         *("optimize", *WASTEFUL, *given, *candidates, "--output-dir", str(out)),
-        *("--apply", "searchable:calibrated", "--output", str(made)),
+        *("--worker-memory", "3GB", "--apply", "searchable:calibrated", "--output", str(made)),
         environ={"PYTHONPATH": f"{SUPPORT}:{tmp_path}"},
     )
     assert done.returncode == 0, done.stderr
@@ -138,6 +149,8 @@ def test_what_helps_is_found_guarded_and_written_with_a_script_that_makes_it_aga
     assert blind.verdict == "does_not_help"
     assert blind.fidelity.relative_l2 == 0  # type: ignore[union-attr]
     assert "score changed by -0.06" in blind.why
+    greedy = trials["searchable.greedy"]
+    assert (greedy.verdict, greedy.outcome) == ("does_not_help", "out_of_memory")
     assert "searchable.calibrated  helps" in done.stdout
 
     assert {path.suffix for path in out.iterdir()} == {".json", ".html", ".csv", ".md"}
@@ -156,6 +169,15 @@ def test_what_helps_is_found_guarded_and_written_with_a_script_that_makes_it_aga
     assert again.returncode == 0, again.stderr
     assert "changed 39 rounds" in again.stdout
     assert (tmp_path / "again" / "model.pt").exists()
+
+    compared = mmied(
+        *("compare", "--models", f"original:searchable:Wasteful,quick:{made}", "--inputs", "shape=batch,16"),
+        *("--batch-size", "8", "--num-runs", "20", "--save-dir", str(tmp_path / "compared"), "--report-format", "json"),
+    )
+    assert compared.returncode == 0, compared.stderr
+    (report,) = (tmp_path / "compared").glob("*.json")
+    (ratio,) = read_comparison(report.read_bytes(), str(report)).ratios
+    assert (ratio.variant, ratio.lower > 2) == ("quick", True)
 
 
 def test_a_killed_search_leaves_nothing_running_and_is_gone_on_with_where_it_was(tmp_path: Path) -> None:

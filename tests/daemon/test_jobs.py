@@ -5,6 +5,7 @@ from pathlib import Path
 from builders import B1, B8, NOW, make_config, make_model, make_run
 
 from mmied.codec import from_json, to_json
+from mmied.config import Labelled
 from mmied.daemon.admission import Refusal
 from mmied.daemon.jobs import device_of, make_job, new_run_id, refused_run, stillborn_run, worker_limits
 from mmied.daemon.outcome import account_for
@@ -21,6 +22,17 @@ def test_a_job_is_what_the_configuration_says_and_survives_its_file() -> None:
     assert job.known_digests == {"1:2": "a" * 64}
     assert from_json(Job, to_json(job)) == job
     assert make_job(model, config, run_id="run-2", last=None).known_digests == {}
+
+
+def test_an_inspection_alone_gets_the_labelled_samples() -> None:
+    model = make_model(labelled=Labelled(data="/srv/labelled.npz", metric="accuracy"))
+    jobs = {
+        kind: make_job(model, make_config(model), run_id="run-1", last=None, kind=kind)
+        for kind in ("profile", "inspect")
+    }
+
+    assert (jobs["inspect"].labelled, jobs["inspect"].metric) == ("/srv/labelled.npz", "accuracy")
+    assert (jobs["profile"].labelled, jobs["profile"].metric) == (None, None)
 
 
 def test_a_worker_may_use_what_the_configuration_lets_it() -> None:

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from builders import make_config, make_model
+from builders import B1, B8, make_config, make_model
 
 from mmied.config import Hardware
 from mmied.config.values import Address
-from mmied.daemon.reloading import needs_restart, with_restart_bound
+from mmied.daemon.reloading import differences, needs_restart, with_restart_bound
 
 RUNNING = make_config(make_model("a"))
 
@@ -38,3 +38,15 @@ def test_each_setting_that_waits_for_a_restart_is_told_and_stays_as_it_runs() ->
     assert (taken.state, taken.http, taken.hardware) == (RUNNING.state, RUNNING.http, RUNNING.hardware)
     assert (taken.history.url, taken.history.retention_seconds) == (None, 5.0)
     assert taken.models == fresh.models
+
+
+def test_what_a_reload_changed_of_the_models_is_told_in_words() -> None:
+    old = [make_model("a", threads=2, workloads=(B1, B8)), make_model("gone"), make_model("same")]
+    fresh = [make_model("a", threads=1, workloads=(B1,), seed=7), make_model("same"), make_model("new")]
+
+    assert list(differences(old, fresh)) == [
+        "new: new",
+        "taken out: gone",
+        "a: threads 2 became 1, inputs became others, scenarios b1 b8 became b1",
+    ]
+    assert list(differences(old, old)) == []

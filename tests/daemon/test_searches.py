@@ -456,6 +456,7 @@ def test_prometheus_gets_what_stands_of_each_candidate() -> None:
     assert found["mmied_candidate_memory_ratio"] == [(of, 0.75)]
     assert found["mmied_candidate_size_ratio"] == [(of, 0.5)]
     assert ({**of, "measure": "top1_agreement"}, 0.998) in found["mmied_candidate_fidelity"]
+    assert ({**of, "measure": "max_relative_error"}, 0.01) in found["mmied_candidate_fidelity"]
     assert ({**of, "bound": "lower"}, -0.006) in found["mmied_candidate_accuracy_change"]
     assert found["mmied_optimization_runs_total"] == [({"model": "ranker"}, 1.0)]
 
@@ -483,7 +484,7 @@ def test_the_candidates_of_a_model_are_bounded_with_what_helps_first() -> None:
     assert len(found["mmied_candidate_verdict"]) == MOST_CANDIDATES
     assert found["mmied_candidate_verdict"][0][0]["candidate"] == "best"
     series = sum(len(values) for name, values in found.items() if name.startswith("mmied_candidate"))
-    assert series <= 13 * MOST_CANDIDATES
+    assert series <= 14 * MOST_CANDIDATES
 
 
 def test_a_model_that_is_never_searched_exports_nothing_of_it() -> None:

@@ -18,8 +18,10 @@ from builders import (
     orphaned,
     refused,
 )
+from regressed import P50, change, judged_series
 
 from mmied.codec import from_json, to_json
+from mmied.commands.status import _lines
 from mmied.config import Unit
 from mmied.daemon.funds import Funds
 from mmied.daemon.status import make_status
@@ -27,6 +29,7 @@ from mmied.daemon.view import Plan, View
 from mmied.daemon_status import ModelStatus, Status
 from mmied.errors import HistoryError
 from mmied.records import Run
+from mmied.regression import HOST
 
 PLAN = Plan(next_run_at=NOW + 600, interval_seconds=900.0)
 HALF = make_run(1000, results=(make_result(B1), make_failure(B8, "out_of_memory")))
@@ -102,6 +105,43 @@ def test_the_cost_is_told_against_the_budget_as_a_share_of_the_whole_host() -> N
 class Away(FakeStore):
     def size_bytes(self) -> int:
         raise HistoryError("no server")
+
+
+def test_a_model_in_a_regression_says_so_and_one_that_the_host_explains_does_not() -> None:
+    series = judged_series()
+    found = make_status(make_view(make_config(make_model()), [make_run(1000)], series=series))
+    (model,) = found.models
+    assert model.state == "regressed"
+    assert model.why is not None
+    assert model.why.startswith("b8 latency_p50 20 % worse since ")
+    assert model.why.endswith("cause: model")
+    assert [standing.key for standing in model.series] == [P50]
+    assert [standing.key.model for standing in found.host_series] == [HOST]
+    assert from_json(Status, to_json(found)) == found
+
+    part = replace(series[P50], change=change(cause="host", part_of="20270115-host-cpu-reference_compute"))
+    found = make_status(make_view(make_config(make_model()), [make_run(1000)], series={**series, P50: part}))
+    assert found.models[0].state == "healthy"
+    lines = "\n".join(_lines(found))
+    assert "ranker: regression: b8 latency_p50 20 % worse" in lines
+    assert "cause: host, part of a change of the host" in lines
+    assert "(host): regression: cpu reference_compute 20 % worse" in lines
+
+
+@pytest.mark.parametrize(
+    ("runs", "plan", "state"),
+    [
+        ([HALF], PLAN, "failing"),
+        ([make_run(999), refused(1000)], replace(PLAN, why="others work"), "regressed"),
+        ([make_run(1000)], replace(PLAN, phase="load"), "running"),
+    ],
+)
+def test_a_regression_comes_before_a_busy_host_and_behind_a_scenario_that_fails(
+    runs: list[Run], plan: Plan, state: str
+) -> None:
+    view = make_view(make_config(make_model()), runs, plans={"ranker": plan}, series=judged_series())
+
+    assert make_status(view).models[0].state == state
 
 
 def test_a_history_that_is_away_costs_the_status_its_size_alone() -> None:

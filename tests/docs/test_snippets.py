@@ -108,8 +108,8 @@ def reader(tmp_path: Path, models: Path, ports: dict[str, int]) -> Iterator[Read
 
 
 @pytest.mark.systemd
-def test_the_shell_blocks_of_the_readme_run(reader: Reader, models: Path) -> None:
-    (folder := reader.folder).chmod(0o755)
+def test_the_shell_blocks_of_the_readme_run(reader: Reader) -> None:
+    folder = reader.folder
     with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         ranker = torch.jit.trace(Ranker().eval(), torch.randint(10_000, (2, 128)))

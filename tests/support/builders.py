@@ -39,7 +39,7 @@ PACED = Workload(scenario="b8-gap100ms", batch_size=8, gap_seconds=0.1)
 
 def make_model(name: str = "ranker", **changes: Any) -> Model:
     """A TorchScript model with the scenarios b1 and b8; keys of its spec may be given beside its own."""
-    taken = ("workloads", "unit", "schedule", "inspect", "optimize", "objectives")
+    taken = ("workloads", "unit", "schedule", "inspect", "optimize", "objectives", "labelled")
     own = {key: changes.pop(key) for key in taken if key in changes}
     spec = ModelSpec(
         **{"name": name, "source": Source(kind="torchscript", path=f"/models/{name}.pt"), "inputs": ()} | changes

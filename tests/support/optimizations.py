@@ -41,6 +41,7 @@ def trial(name: str, verdict: str = "helps", speedup: float | None = 1.5, **chan
                 worst_cosine=0.9998,
                 relative_l2=0.004,
                 max_abs=0.02,
+                max_relative_error=0.01,
                 top1_agreement=0.998,
             ),
             "guards": (Guard(name="cosine", met=True, shown="worst cosine 0.9998, has to be at least 0.999"),),

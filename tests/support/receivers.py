@@ -1,11 +1,13 @@
 """A receiver of messages on loopback that takes, refuses, hangs or rambles."""
 
 import json
+import ssl
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 
@@ -26,8 +28,8 @@ class Receiver:
 
 
 @contextmanager
-def receiver() -> Iterator[Receiver]:
-    """Serve a receiver on a free port."""
+def receiver(certificate: Path | None = None) -> Iterator[Receiver]:
+    """Serve a receiver on a free port; over TLS with a `certificate`, beside which lies its key."""
     found = Receiver()
     over = threading.Event()
 
@@ -58,7 +60,11 @@ def receiver() -> Iterator[Receiver]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
-    found.url = f"http://127.0.0.1:{server.server_port}/hook"
+    if certificate is not None:
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(certificate, certificate.with_suffix(".key"))
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+    found.url = f"{'http' if certificate is None else 'https'}://127.0.0.1:{server.server_port}/hook"
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:

@@ -71,6 +71,12 @@ def held(model: Wasteful, context: Context) -> Applied:
     return unsaved(model, context)
 
 
+def greedy(model: Wasteful, context: Context) -> Applied:
+    """Wants 4 GB."""
+    table = torch.ones(1 << 30)
+    return Applied(call=lambda x: model(x) * table[0], changed={"tensors": 1})
+
+
 def setting(model: Wasteful, context: Context) -> Applied:
     """The deployed model itself, served under another setting."""
     return Applied(call=model, changed={"settings": 1}, notes=("torch.set_flush_denormal(True)",))
@@ -79,6 +85,14 @@ def setting(model: Wasteful, context: Context) -> Applied:
 def share_of_largest(outputs: torch.Tensor, labels: torch.Tensor) -> float:
     """A measure of a user's own."""
     return float((outputs.argmax(1) == labels).double().mean())
+
+
+def of_few(outputs: torch.Tensor, labels: torch.Tensor) -> float:
+    """A measure that fails where too many answers are wrong."""
+    share = share_of_largest(outputs, labels)
+    if share < 1:
+        raise ValueError("an answer is wrong")
+    return share
 
 
 def raises(outputs: torch.Tensor, labels: torch.Tensor) -> float:

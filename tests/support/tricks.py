@@ -61,6 +61,10 @@ def nan(model: Any, context: Context) -> Applied:
     return Applied(call=lambda x: model(x) * float("nan"), changed={"modules": 1})
 
 
+def other_shape(model: Any, context: Context) -> Applied:
+    return Applied(call=lambda x: model(x)[:, :5], changed={"modules": 1})
+
+
 def not_callable(model: Any, context: Context) -> Applied:
     return Applied(call=None, changed={"modules": 1})  # type: ignore[arg-type]
 

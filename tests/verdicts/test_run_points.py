@@ -131,3 +131,9 @@ def test_figures_that_are_none_are_left_out() -> None:
     metrics = {key.metric for key in by_key(run)}
 
     assert not metrics & {"load_time", "output_drift", "throughput"}
+
+
+def test_an_inspection_adds_the_accuracy_on_labelled_samples_and_nothing_else() -> None:
+    (found,) = points_of(make_run(1, kind="inspect", accuracy=0.93, results=()))
+    assert (found.key, found.figure, found.value, found.log) == (SeriesKey("ranker", "", "accuracy"), 0.93, 0.93, False)
+    assert points_of(make_run(1, kind="inspect", results=())) == ()

@@ -13,7 +13,8 @@ def compare_outputs(baseline: Outputs, candidate: Outputs, samples: int) -> Fide
     """Return the agreement of two sets of outputs of `samples` samples; only floating outputs have distances.
 
     Tensors whose first dimension is not the samples are one sample by themselves. The relative L2 distance is that
-    of all floating outputs together; cosine and maximum are the worst of any sample.
+    of all floating outputs together; cosine and maxima are the worst of any sample. A maximum is told relative to the
+    largest value of its output, not to the value beside it, which may be next to nothing.
     """
     shapes = {path: (tuple(tensor.shape), tensor.is_floating_point()) for path, tensor in baseline.items()}
     same = shapes == {path: (tuple(tensor.shape), tensor.is_floating_point()) for path, tensor in candidate.items()}
@@ -21,7 +22,7 @@ def compare_outputs(baseline: Outputs, candidate: Outputs, samples: int) -> Fide
     if not same or not finite:
         return Fidelity(samples=samples, finite=finite, same_structure=same)
     cosines: list[float] = []
-    square_difference = square_norm = largest = 0.0
+    square_difference = square_norm = largest = largest_share = 0.0
     agreements: list[float] = []
     for path, reference in baseline.items():
         other = candidate[path]
@@ -32,7 +33,9 @@ def compare_outputs(baseline: Outputs, candidate: Outputs, samples: int) -> Fide
         difference = rows - others
         square_difference += float((difference**2).sum())
         square_norm += float((rows**2).sum())
-        largest = max(largest, float(difference.abs().max()) if difference.numel() else 0.0)
+        if difference.numel():
+            apart, scale = float(difference.abs().max()), float(rows.abs().max())
+            largest, largest_share = max(largest, apart), max(largest_share, _ratio(apart, scale))
         cosines.append(_worst_cosine(rows, others))
         if _are_scores(reference, samples):
             agreements.append(_top1_agreement(reference, other))
@@ -41,8 +44,9 @@ def compare_outputs(baseline: Outputs, candidate: Outputs, samples: int) -> Fide
         finite=True,
         same_structure=True,
         worst_cosine=min(cosines, default=None),
-        relative_l2=_relative(square_difference, square_norm) if cosines else None,
+        relative_l2=_ratio(square_difference, square_norm) ** 0.5 if cosines else None,
         max_abs=largest if cosines else None,
+        max_relative_error=largest_share if cosines else None,
         top1_agreement=min(agreements, default=None),
     )
 
@@ -67,10 +71,11 @@ def _worst_cosine(rows: torch.Tensor, others: torch.Tensor) -> float:
     return float(torch.where(both_zero, 1.0, cosines).clamp(-1.0, 1.0).min()) if len(rows) else 1.0
 
 
-def _relative(square_difference: float, square_norm: float) -> float:
-    if square_norm == 0:
-        return 0.0 if square_difference == 0 else float("1e9")
-    return float((square_difference / square_norm) ** 0.5)
+def _ratio(part: float, whole: float) -> float:
+    """Return how large a part is; one of nothing is as large as can be told."""
+    if whole == 0:
+        return 0.0 if part == 0 else 1e18
+    return part / whole
 
 
 def _are_scores(tensor: torch.Tensor, samples: int) -> bool:

@@ -56,7 +56,7 @@ def run_trial(
             lost.trial,
             verdict="does_not_help",
             why=str(lost.loss),
-            outcome=lost.loss.outcome,
+            outcome=_outcome(lost.loss),
             log_tail=lost.loss.log_tail,
         )
     return replace(trial, seconds=time.monotonic() - began)
@@ -220,13 +220,17 @@ def _save(
             again = loaded.ask(baseline.kept.comparison, timeout_seconds=ANSWER_SECONDS).fidelity
     except ServerLost as loss:
         why = f"is fast, but cannot be loaded again: {loss}"
-        return replace(trial, verdict="does_not_help", why=why, outcome=loss.outcome, log_tail=loss.log_tail)
+        return replace(trial, verdict="does_not_help", why=why, outcome=_outcome(loss), log_tail=loss.log_tail)
     assert again is not None
     broken = [guard for guard in guard_fidelity(again, candidate.exactness) if not guard.met]
     if broken:
         why = f"is fast, but loaded again it is another model: {'; '.join(guard.shown for guard in broken)}"
         return replace(trial, verdict="does_not_help", why=why, fidelity=again)
     return replace(trial, artifact=str(artifact), cost=cost, fidelity=_worse(trial.fidelity, again))
+
+
+def _outcome(loss: ServerLost) -> str:
+    return loss.reason if loss.reason == "out_of_memory" else loss.outcome
 
 
 def _worse(first: Fidelity | None, again: Fidelity) -> Fidelity:

@@ -35,6 +35,18 @@ def test_a_relative_distance_is_known_exactly() -> None:
 
     assert found.relative_l2 == pytest.approx(0.01, rel=1e-4)
     assert found.worst_cosine == pytest.approx(1.0)
+    assert found.max_relative_error == pytest.approx(0.01, rel=1e-4)
+
+
+def test_the_largest_difference_is_told_against_the_largest_value_of_its_own_output() -> None:
+    """One beside a zero is no infinite error, and a large output does not hide a small one's."""
+    values = torch.tensor([[0.0, 4.0], [0.0, -2.0]])
+    other = values + torch.tensor([[1.0, 0.0], [0.0, 0.0]])
+    large = torch.full((2, 2), 1000.0)
+
+    found = compare_outputs({"large": large, "small": values}, {"large": large, "small": other}, 2)
+
+    assert (found.max_abs, found.max_relative_error) == (1.0, 0.25)
 
 
 def test_a_near_tie_that_flips_within_the_noise_is_no_disagreement() -> None:

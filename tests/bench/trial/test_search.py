@@ -3,14 +3,19 @@
 import os
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+import searchable
 
+from mmied.bench.trial.baseline import open_baseline
 from mmied.bench.trial.needs import Host
 from mmied.bench.trial.process import ServerLost
 from mmied.bench.trial.protocol import ServeJob
-from mmied.bench.trial.search import plan, search
+from mmied.bench.trial.search import plan, search, shares
+from mmied.bench.trial.trial import run_trial
 from mmied.optimization import Candidate, Trial
 from mmied.records import InputSpec, ModelSpec, Source
 
@@ -82,11 +87,11 @@ def test_kinds_and_devices_that_a_candidate_is_not_for_are_told() -> None:
     assert "compiled package" in why(candidate("x"), route=None)
 
 
-def job(factory: str = "tricks:Work") -> ServeJob:
+def job(factory: str = "tricks:Work", *, width: int = 256) -> ServeJob:
     model = ModelSpec(
         name="work",
         source=Source(kind="factory", factory=factory),
-        inputs=(InputSpec(shape=("batch", 256)),),
+        inputs=(InputSpec(shape=("batch", width)),),
         threads=1,
     )
     return ServeJob(model=model, batch_sizes=(1,))
@@ -104,6 +109,7 @@ def test_good_and_bad_candidates_have_their_outcomes_in_one_search(tmp_path: Pat
         candidate("segfault"),
         candidate("refuse"),
         candidate("nan"),
+        candidate("other_shape"),
         candidate("fewer_rounds", settings={"rounds": 20}),
         candidate("same_work"),
     ]
@@ -115,6 +121,8 @@ def test_good_and_bad_candidates_have_their_outcomes_in_one_search(tmp_path: Pat
     assert found["refuse"].verdict == "not_tried"
     assert found["nan"].verdict == "does_not_help"
     assert "NaN" in found["nan"].why
+    assert found["other_shape"].verdict == "does_not_help"
+    assert "they have another" in found["other_shape"].why
     # Half the rounds give other outputs: it is not even timed.
     assert found["fewer_rounds"].verdict == "does_not_help"
     assert "relative L2" in found["fewer_rounds"].why
@@ -145,6 +153,48 @@ def test_a_disk_that_fills_while_compiling_costs_that_candidate_its_turn_and_not
     assert found["compile"].verdict == "does_not_help"
     assert "No space left on device" in found["compile"].why
     assert found["same_work"].ratios, "the search ended with the candidate"
+
+
+def test_what_is_not_ready_in_its_part_of_the_budget_is_not_said_to_be_slow(tmp_path: Path) -> None:
+    """It may be the best of all: a larger budget, or a quieter host, tells."""
+    baseline = open_baseline(job(), tmp_path, ENVIRON)
+    try:
+        found = run_trial(
+            candidate("hang"),
+            baseline,
+            tmp_path / "hang",
+            ENVIRON,
+            limit_seconds=8.0,
+            making_seconds=2.0,
+            minimum_effect_ratio=0.1,
+        )
+    finally:
+        baseline.server.close()
+        baseline.control.close()
+
+    assert (found.verdict, found.outcome) == ("cannot_tell", "timed_out")
+    assert found.why == "was not ready within 2 s, its part of the budget: a larger one may do"
+
+
+def test_shares_favour_the_first_never_take_all_and_leave_time_to_compile() -> None:
+    assert shares(600.0, 28) == (60.0, 150.0)
+    assert shares(600.0, 1) == (120.0, 150.0)
+    assert shares(60.0, 1) == (60.0, 60.0)
+    assert shares(9.0, 20) == (8.0, 8.0)
+
+
+def test_a_measure_that_raises_for_a_candidate_alone_leaves_its_accuracy_unknown(tmp_path: Path) -> None:
+    data = tmp_path / "eval.npz"
+    np.savez(data, **searchable.labelled(40, large=4))
+    labelled = replace(
+        job("searchable:Wasteful", width=16), evaluation=str(data), metric="searchable:of_few", max_drop=0.5
+    )
+    wrong = candidate("blind", function="searchable:blind")
+    (found,) = search([wrong], labelled, tmp_path, ENVIRON, budget_seconds=60.0, minimum_effect_ratio=0.1)
+
+    assert found.verdict == "cannot_tell"
+    assert "its accuracy could not be measured" in found.why
+    assert "raised ValueError: an answer is wrong" in found.why
 
 
 def test_a_budget_of_nothing_tries_nothing(tmp_path: Path) -> None:
