@@ -33,6 +33,12 @@ class HistoryError(MmiedError):
     """The history cannot be opened, read or written."""
 
 
+class NewerHistoryError(HistoryError):
+    """The history was written by a newer mmied; starting again would not help."""
+
+    exit_status = EXIT_CONFIG
+
+
 class StartError(MmiedError):
     """The daemon cannot start where it was told to: a port in use, a read-only state directory."""
 

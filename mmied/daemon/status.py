@@ -187,7 +187,9 @@ def _state(standing: Standing, plan: Plan, series: Sequence[SeriesStanding]) -> 
     lost = [result for result in standing.last_results.values() if result.outcome != "succeeded"]
     alarming = [each.change for each in series if each.change is not None and is_alarming(each)]
     if alarming and not lost:
-        return "regressed", "; ".join(told(change) for change in alarming)
+        worst = max(alarming, key=lambda change: change.change_ratio)
+        more = len(alarming) - 1
+        return "regressed", told(worst) + (f"; {more} more {'are' if more > 1 else 'is'} worse" if more else "")
     if standing.refusals and attempt is not None and plan.why is not None:
         return "refused", plan.why
     if lost:

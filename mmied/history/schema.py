@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Column, Connection, MetaData, PrimaryKeyConstraint, String, Table, inspect, select, text
 
-from mmied.errors import HistoryError
+from mmied.errors import NewerHistoryError
 from mmied.history.tables import metadata
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def _migrate(connection: Connection, version: str | None, place: str) -> None:
     config = alembic_config(connection)
     known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
     if version is not None and version not in known:
-        raise HistoryError(
+        raise NewerHistoryError(
             f"history {place}: it was written by a newer mmied (schema {version}, this one knows up to {HEAD}). "
             "Update mmied, or give it another history."
         )

@@ -16,6 +16,8 @@ DAY_SECONDS = 86_400.0
 LISTED_SECONDS, LISTED = 90 * DAY_SECONDS, 500
 POINTS = 400
 AROUND_SECONDS = 3 * DAY_SECONDS  # before and after a change
+RUNS_BEFORE = 40
+NEW_SHARE = 0.15  # of the time before, that the new level has at least
 LATENCIES = ("latency_p50", "latency_p95", "latency_p99")
 WORDS = {
     "figure": figure,
@@ -29,7 +31,10 @@ def regressions(site: Site, request: Request) -> Response:
     """Return the changes of all series: those that stand, then those that are over."""
     status = site.status()
     reader = Reader(site.store)
-    found = reader.changes(since=status.at - LISTED_SECONDS, limit=LISTED)
+    found = sorted(
+        reader.changes(since=status.at - LISTED_SECONDS, limit=LISTED),
+        key=lambda change: (-change.started_at, change.key),
+    )
     return site.read_page(
         "regressions.html",
         reader,
@@ -55,8 +60,13 @@ def regression(site: Site, request: Request) -> Response:
     since = min(change.started_at, change.last_good_at or change.started_at) - AROUND_SECONDS
     until = min(status.at, (change.ended_at or change.confirmed_at) + AROUND_SECONDS)
     points = reader.points(change.key, since=since, before=until, limit=POINTS)
-    if points:
-        since = max(since, points[0].at - 0.02 * (until - points[0].at))
+    before = [point.at for point in points if point.at < change.started_at][-RUNS_BEFORE:]
+    if before:
+        since = max(since, before[0])
+    points = [point for point in points if point.at >= since]
+    since -= 0.02 * (until - since)
+    if change.state == "active":  # what is new would be a line at the edge
+        until = max(until, change.started_at + NEW_SHARE * (change.started_at - since))
     charts = [change_chart(change, points, since, until), _calls(reader, change)]
     return site.read_page(
         "regression.html",

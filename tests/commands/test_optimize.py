@@ -176,8 +176,9 @@ def test_what_helps_is_found_guarded_and_written_with_a_script_that_makes_it_aga
     )
     assert compared.returncode == 0, compared.stderr
     (report,) = (tmp_path / "compared").glob("*.json")
-    (ratio,) = read_comparison(report.read_bytes(), str(report)).ratios
-    assert (ratio.variant, ratio.lower > 2) == ("quick", True)
+    ratios = read_comparison(report.read_bytes(), str(report)).ratios
+    assert {ratio.variant for ratio in ratios} == {"quick"}
+    assert min(ratio.lower for ratio in ratios) > 2
 
 
 def test_a_killed_search_leaves_nothing_running_and_is_gone_on_with_where_it_was(tmp_path: Path) -> None:

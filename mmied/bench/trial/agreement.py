@@ -6,6 +6,9 @@ import torch
 
 from mmied.optimization import Fidelity
 
+# Two standard deviations of the difference of two rounding errors, in their median: 2 · √2 · 1.4826 of it, where they
+# are normal. At half of that sound int8 models lose 1 % of the choices among thousands to mere ties.
+NEAR_TIE = 4.2
 Outputs = Mapping[str, torch.Tensor]  # by path, samples along the first dimension
 
 
@@ -86,8 +89,8 @@ def _are_scores(tensor: torch.Tensor, samples: int) -> bool:
 def _top1_agreement(reference: torch.Tensor, other: torch.Tensor) -> float:
     """Return the share of choices that agree, near ties counted as agreeing.
 
-    A choice is a near tie where the baseline's lead over the runner-up is no more than what the two outputs differ
-    by there: then neither answer is the wrong one.
+    A choice is a near tie where the baseline's own lead over what was chosen instead is within the rounding of all
+    outputs: then neither answer is the wrong one. That is taken from the typical sample, so that a bad one stands out.
     """
     scores = torch.nan_to_num(reference.double().flatten(0, -2), neginf=-1e30)
     others = torch.nan_to_num(other.double().flatten(0, -2), neginf=-1e30)
@@ -95,6 +98,5 @@ def _top1_agreement(reference: torch.Tensor, other: torch.Tensor) -> float:
     chosen = others.argmax(dim=1)
     agrees = chosen == best.indices[:, 0]
     lead = best.values[:, 0] - scores.gather(1, chosen[:, None])[:, 0]
-    error = (scores - others).abs().gather(1, torch.stack([best.indices[:, 0], chosen], dim=1)).sum(dim=1)
-    noise = (scores - others).abs().median(dim=1).values * 2
-    return float((agrees | (lead <= torch.minimum(error, noise))).double().mean())
+    noise = NEAR_TIE * (scores - others).abs().median(dim=1).values.median()
+    return float((agrees | (lead <= noise)).double().mean())

@@ -57,6 +57,18 @@ def test_a_near_tie_that_flips_within_the_noise_is_no_disagreement() -> None:
     assert compare_outputs({"output": scores}, {"output": noisy}, 4).top1_agreement == 1.0
 
 
+def test_rounding_alone_breaks_no_choice_and_a_class_that_is_favoured_does() -> None:
+    """Among many choices some of the leads are always small."""
+    scores = torch.randn(1024, 2000, generator=GENERATOR)
+    rounded = scores + 0.02 * torch.randn(1024, 2000, generator=GENERATOR)
+    favoured = rounded.clone()
+    favoured[:, 7] += 1.0
+
+    assert float((rounded.argmax(1) == scores.argmax(1)).float().mean()) < 0.98
+    assert compare_outputs({"output": scores}, {"output": rounded}, 1024).top1_agreement > 0.998
+    assert compare_outputs({"output": scores}, {"output": favoured}, 1024).top1_agreement < 0.99
+
+
 def test_a_clear_choice_that_flips_is_one() -> None:
     scores = torch.tensor([[3.0, 0.0, 0.0, 0.0]]).repeat(4, 1)
     flipped = torch.tensor([[0.0, 3.0, 0.0, 0.0]]).repeat(4, 1)

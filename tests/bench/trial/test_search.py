@@ -113,7 +113,7 @@ def test_good_and_bad_candidates_have_their_outcomes_in_one_search(tmp_path: Pat
         candidate("fewer_rounds", settings={"rounds": 20}),
         candidate("same_work"),
     ]
-    found = run(order, tmp_path, 240.0, trial_seconds=45.0)
+    found = run(order, tmp_path, 240.0, trial_seconds=10.0)
 
     assert found["segfault"].verdict == "does_not_help"
     assert found["segfault"].outcome == "crashed"
@@ -148,7 +148,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 @pytest.mark.root
 def test_a_disk_that_fills_while_compiling_costs_that_candidate_its_turn_and_nothing_else(small_disk: Path) -> None:
     compiled = candidate("compile", function="mmied.bench.candidates.compilation:apply")
-    found = run([compiled, candidate("same_work")], small_disk, 240.0, trial_seconds=60.0)
+    found = run([compiled, candidate("same_work")], small_disk, 240.0, trial_seconds=10.0)
 
     assert found["compile"].verdict == "does_not_help"
     assert "No space left on device" in found["compile"].why
