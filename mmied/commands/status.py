@@ -17,7 +17,7 @@ from mmied.regression import SeriesStanding
 from mmied.reports.regression_words import HOST_NAME, told
 
 TIMEOUT_SECONDS = 10.0
-TOLD_EVIDENCE = 2  # of a regression; `mmied regressions show` has the rest
+TOLD_EVIDENCE = 1  # of a regression; `mmied regressions show` has the rest
 
 
 def status(url: str, *, as_json: bool, user: str | None, password: str | None, ca_file: Path | None) -> int:
@@ -74,21 +74,19 @@ def _lines(status: Status) -> Iterator[str]:
             yield f"{model.name}: {model.state}: {model.why}"
         if model.inspection is not None and model.inspection.why is not None:
             yield f"{model.name}: inspections: {model.inspection.why}"
-        yield from _regressions(model.name, model.series, told_already=model.state == "regressed")
+        yield from _regressions(model.name, model.series)
         yield from _searches(model)
         if model.drift_ratio:
             yield f"{model.name}: outputs: {model.drift_ratio:.3g} away from those recorded first"
 
 
-def _regressions(name: str, series: Sequence[SeriesStanding], *, told_already: bool = False) -> Iterator[str]:
-    """Yield a line for each active regression; the state of a model has those that are its own."""
+def _regressions(name: str, series: Sequence[SeriesStanding]) -> Iterator[str]:
+    """Yield a line for each active regression, and the weightiest evidence of its cause."""
     for standing in series:
         change = standing.change
-        if change is None or not change.worse or change.state != "active":
-            continue
-        if not told_already or change.part_of is not None:
+        if change is not None and change.worse and change.state == "active":
             yield f"{name}: regression: {told(change)}"
-        yield from (f"{name}:   {evidence.text}" for evidence in change.evidence[:TOLD_EVIDENCE])
+            yield from (f"{name}:   {evidence.text}" for evidence in change.evidence[:TOLD_EVIDENCE])
 
 
 def _searches(model: ModelStatus) -> Iterator[str]:

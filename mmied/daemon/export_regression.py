@@ -41,14 +41,26 @@ def is_alarming(standing: SeriesStanding) -> bool:
     return change is not None and change.worse and change.state == "active" and change.part_of is None
 
 
+def told_ratio(standing: SeriesStanding) -> float | None:
+    """Return by how much a series is worse than its baseline.
+
+    Of a regression it is at least what was confirmed: while the series comes back, its level is of runs before and
+    after, and one that still learns or is too noisy has none.
+    """
+    if standing.change is None or not is_alarming(standing):
+        return standing.change_ratio
+    return max(standing.change.change_ratio, standing.change_ratio or 0.0)
+
+
 def _series(key: SeriesKey, standing: SeriesStanding, view: View) -> Iterator[Sample]:
     labels = (key.model, key.scenario, key.metric)
     alarming = is_alarming(standing)
     yield Sample("mmied_regression_active", labels, float(alarming))
     yield Sample("mmied_regressions_total", labels, view.tally.regressions[key])
     yield Sample("mmied_detector_state", (*labels, standing.state), 1)
-    if standing.change_ratio is not None:
-        yield Sample("mmied_regression_change_ratio", labels, standing.change_ratio)
+    ratio = told_ratio(standing)
+    if ratio is not None:
+        yield Sample("mmied_regression_change_ratio", labels, ratio)
     if alarming and standing.change is not None:
         yield Sample("mmied_regression_cause", (*labels, standing.change.cause), 1)
     if standing.threshold_ratio is not None and key.metric in WITH_THRESHOLD:

@@ -18,7 +18,7 @@ from mmied.records import Run
 from mmied.regression import HOST, Baseline, PredecessorResult, RecordedChange, SeriesKey, SeriesPoint, SeriesStanding
 from mmied.verdicts.drift import judge_drift
 from mmied.verdicts.judgement import LEVEL_RUNS, Judgement, judge_series
-from mmied.verdicts.paired_change import paired_changes
+from mmied.verdicts.paired_change import paired_changes, since_deployed
 from mmied.verdicts.worthwhile import WINDOW, drift_bound, settings_of
 
 log = logging.getLogger(__name__)
@@ -96,7 +96,8 @@ class Judging:
             opened = [self._open(change, paired=result) for change in found]
             for change in self._store.changes(model=model.name, state="active"):
                 is_new = any(change.change_id == each.change_id for each in opened)
-                if not is_new and change.started_at >= self._deployed_at(change, result):
+                new = since_deployed(self._points(change.key), result)
+                if not is_new and new and change.started_at >= new[0].at:
                     self._show(self._attributing.attribute_again(change, self._points(change.key), paired=result))
             return Judged(opened=tuple(opened))
         except HistoryError as error:
@@ -234,11 +235,6 @@ class Judging:
             for change in self._store.changes(key=key, state="active"):
                 note = "its device or its inputs became others, under which nothing of before compares"
                 self._store.amend_change(change.change_id, state="superseded", ended_at=run.started_at, note=note)
-
-    def _deployed_at(self, change: RecordedChange, result: PredecessorResult) -> float:
-        """Return since when a model runs with the file that was compared, as far as the window shows."""
-        own = [point.at for point in self._points(change.key) if point.revision == result.revision]
-        return min(own, default=change.started_at)
 
     def _show(self, change: RecordedChange) -> None:
         standing = self.series.get(change.key)

@@ -90,6 +90,8 @@ class Regressions:
                 self._compare(run)
             self._explain(run.model)
         elif run.kind == "inspect":
+            if points:  # accuracy: another run tells nothing more of it, so that none is asked for
+                self._judging.judge(run, points)
             self._explain(run.model)
         elif run.kind == "compare":
             self._done_with_predecessor(run.model)

@@ -35,7 +35,7 @@ def paired_changes(
             continue  # pauses change what a call takes: calls in turn say nothing of them
         if told.word != "slower" or told.change_ratio < minimum_ratio or _is_known(standing, result, points[key]):
             continue
-        new = [point for point in points[key] if point.revision == result.revision]
+        new = since_deployed(points[key], result)
         good = [point for point in points[key] if point.fit and new and point.at < new[0].at]
         if not new or not good:
             continue
@@ -60,8 +60,25 @@ def paired_changes(
         )
 
 
+def since_deployed(points: Sequence[SeriesPoint], result: PredecessorResult) -> tuple[SeriesPoint, ...]:
+    """Return the points of the compared file since it took the place of the one that it was compared with.
+
+    A file may come back: points of its earlier days do not count. None where another file was before it, or the same:
+    then the file changed again while it was compared.
+    """
+    known = [point for point in points if point.revision is not None]
+    own = [index for index, point in enumerate(known) if point.revision == result.revision]
+    if not own or result.revision == result.predecessor_revision:
+        return ()
+    begin = end = own[-1]
+    while begin and known[begin - 1].revision == result.revision:
+        begin -= 1
+    if begin and known[begin - 1].revision != result.predecessor_revision:
+        return ()
+    return tuple(known[begin : end + 1])
+
+
 def _is_known(standing: SeriesStanding, result: PredecessorResult, points: Sequence[SeriesPoint]) -> bool:
     """Tell whether a change that began with the new file, or after it, is recorded."""
-    change = standing.change
-    began = min((point.at for point in points if point.revision == result.revision), default=None)
-    return change is not None and began is not None and change.started_at >= began
+    change, new = standing.change, since_deployed(points, result)
+    return change is not None and bool(new) and change.started_at >= new[0].at

@@ -41,7 +41,8 @@ def test_a_slower_file_is_one_regression_of_the_model_with_the_event_as_evidence
     assert f"revision {REVISION[:12]} became {OTHER_REVISION[:12]}" in change.evidence[0].text
     assert [event.kind for event in change.events] == ["model_changed"]
     assert change.change_ratio == pytest.approx(0.2, abs=0.02)
-    assert (change.before, change.after) == (pytest.approx(0.01, rel=0.02), pytest.approx(0.012, rel=0.02))
+    assert change.before == pytest.approx(0.01, rel=0.02)
+    assert change.after == pytest.approx(0.012, rel=0.02)
     assert change.lower is not None
     assert change.upper is not None
     assert change.lower < 0.2 < change.upper
@@ -49,9 +50,10 @@ def test_a_slower_file_is_one_regression_of_the_model_with_the_event_as_evidence
     assert host.standing().state == "regressed"
     assert host.standing().change == change
     assert host.standing().change_ratio == pytest.approx(0.2, abs=0.02)
-    assert host.standing().baseline is not None
-    assert host.standing().baseline.runs == GOOD_RUNS
-    assert host.standing().baseline.figure == pytest.approx(0.01, rel=0.02)
+    baseline = host.standing().baseline
+    assert baseline is not None
+    assert baseline.runs == GOOD_RUNS
+    assert baseline.figure == pytest.approx(0.01, rel=0.02)
     assert not [found for found in host.changes() if found.key.model == HOST]
 
 
@@ -124,7 +126,8 @@ def test_outputs_that_become_others_are_a_regression_after_two_runs_and_rounding
     host.run(drift_ratio=0.3, revision=OTHER_REVISION)
     (change,) = host.regressions_of("output_drift")
 
-    assert (change.before, change.after, change.change_ratio) == (1e-6, 0.3, pytest.approx(0.3, abs=1e-5))
+    assert (change.before, change.after) == (1e-6, 0.3)
+    assert change.change_ratio == pytest.approx(0.3, abs=1e-5)
     assert change.cause == "model"
     assert host.standing("output_drift").change_ratio == 0.3
     host.run(drift_ratio=0.0)
@@ -161,7 +164,6 @@ def test_a_return_to_normal_closes_it(host: JudgedHost) -> None:
     assert change.ended_at is not None
     assert back_at <= change.ended_at <= host.now
     assert host.standing().state in ("recovered", "stable")
-    assert host.standing().change is None or not host.standing().change.worse
     assert host.changes(state="active", worse=True) == ()
 
 

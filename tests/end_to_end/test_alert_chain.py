@@ -1,74 +1,25 @@
 """A model file that became slower reaches the people: by Prometheus and Alertmanager, and by the daemon itself."""
 
-import math
-import random
 import re
-import socket
-import warnings
 from collections.abc import Callable, Iterator
-from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 import yaml
 from alertmanager_server import alerting
 from daemon_process import Daemon, mmied
 from prometheus_server import Prometheus, scraping
 from receivers import Receiver, receiver
+from slower_model import deploy, remember
 
 from mmied.alerting import Settings, prometheus_rules
-from mmied.history.store import Store
-from mmied.verdicts.run_points import points_of
 
 pytestmark = [pytest.mark.prometheus, pytest.mark.alertmanager]
 RUNBOOKS = "https://wiki.example.org/runbooks"
 FAST, SLOW = 2, 80  # rounds through the layers: so much slower that no neighbour of the test hides it
 SERIES = {"model": "deep", "scenario": "b1", "metric": "latency_p50"}
-RUNS_BEFORE, INTERVAL = 40, 60.0
 RUNS_TO_KNOW = 6  # a level that lasted less long is left with more doubt, and later
-
-
-class Deep(torch.nn.Module):
-    """A layer that is gone through `rounds` times; what it answers does not depend on how often."""
-
-    def __init__(self, rounds: int) -> None:
-        super().__init__()
-        torch.manual_seed(1)
-        self.layer, self.rounds = torch.nn.Linear(64, 64), rounds
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        y: torch.Tensor = self.layer(x)
-        for _ in range(self.rounds):
-            y = self.layer(x + 0 * y)
-        return y
-
-
-def deploy(path: Path, rounds: int) -> None:
-    """Put a TorchScript file in the place of the one before."""
-    part = path.with_suffix(".part")
-    with torch.no_grad(), warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
-        torch.jit.trace(Deep(rounds).eval(), torch.randn(2, 64)).save(part)
-    part.chmod(0o644)
-    part.replace(path)
-
-
-def remember(state: Path) -> None:
-    """Write more runs like the one that is in the history, so that the level of its median is known."""
-    noise = random.Random(1)
-    with closing(Store.open(state / "history.sqlite", host=socket.gethostname())) as store:
-        known = store.latest_success("deep")
-        assert known is not None
-        (point,) = (each for each in points_of(known) if each.key.metric == SERIES["metric"])
-        for number in range(1, RUNS_BEFORE):
-            began, factor = known.started_at - number * INTERVAL, noise.uniform(0.98, 1.02)
-            run = replace(known, run_id=f"before-{number:02}", started_at=began, ended_at=began + 5)
-            like = replace(point, run_id=run.run_id, at=began, fit=True)
-            found = replace(like, figure=point.figure * factor, value=point.value + math.log(factor))
-            store.record(run, points=[found])
 
 
 @pytest.fixture
@@ -102,7 +53,7 @@ def daemon(make_daemon: Callable[..., Daemon], path: Path, own: Receiver) -> Dae
     daemon.write_config()
     once = mmied("run", "--once", "--config", str(daemon.config_path))
     assert once.returncode == 0, once.stderr
-    remember(daemon.folder / "state")
+    remember(daemon.folder / "state", "deep", interval_seconds=60.0)
     return daemon.start()
 
 

@@ -100,7 +100,7 @@ def test_a_slower_file_is_found_alarmed_of_and_explained(make_daemon: MakeDaemon
     page = f"/inspections/{explained.inspection_after}/against/{explained.inspection_before}"
     assert "Linear" in daemon.get(page)
     said = mmied("status", "--url", daemon.url).stdout
-    assert "latency_p50" in said
+    assert "latency_p50" in said, said
     assert "cause: model" in said
     assert daemon.stop() == 0
 

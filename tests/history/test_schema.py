@@ -8,7 +8,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from mmied.errors import HistoryError
+from mmied.errors import EXIT_CONFIG, HistoryError, NewerHistoryError
 from mmied.history import schema
 from mmied.history.schema import HEAD, alembic_config
 from mmied.history.store import Store
@@ -90,8 +90,9 @@ def test_a_history_of_a_newer_mmied_is_refused_and_left_as_it_is(place, store, m
     store.record(make_run(1))
     set_version(store, "9999")
 
-    with pytest.raises(HistoryError, match=r"written by a newer mmied \(schema 9999.*Update mmied"):
+    with pytest.raises(NewerHistoryError, match=r"written by a newer mmied \(schema 9999.*Update mmied") as caught:
         Store.open(place, host="here")
+    assert caught.value.exit_status == EXIT_CONFIG  # systemd does not start it again
     assert store.run("run-0001") == make_run(1)
 
 

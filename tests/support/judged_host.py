@@ -20,7 +20,7 @@ from mmied.daemon.tally import Tally
 from mmied.history.artifacts import Artifacts
 from mmied.history.store import Store
 from mmied.records import Event, Run
-from mmied.regression import HOST, RecordedChange, SeriesKey, SeriesStanding
+from mmied.regression import HOST, METRICS, RecordedChange, SeriesKey, SeriesStanding
 from mmied.stats import summarize
 
 INTERVAL = 900.0
@@ -70,7 +70,7 @@ class JudgedHost:
         *,
         seconds: float = 0.01,
         slow: float = 1.0,
-        revision: str = REVISION,
+        revision: str | None = REVISION,
         busy: float = 0.0,
         facts: dict[str, Any] | None = None,
         **changes: Any,
@@ -141,4 +141,4 @@ class JudgedHost:
 def key_of(metric: str, model: str = "ranker") -> SeriesKey:
     if model == HOST:
         return SeriesKey(HOST, "cpu", metric)
-    return SeriesKey(model, "" if metric in ("load_time", "output_drift") else "b8", metric)
+    return SeriesKey(model, "" if METRICS[metric].of_model else "b8", metric)

@@ -94,7 +94,10 @@ def _open(trial: Trial, server: Server, making_seconds: float) -> tuple[Trial, R
 def _hold_against(trial: Trial, candidate: Candidate, baseline: Baseline, server: Server, opened: Reply) -> Trial:
     """Hold the candidate's outputs against the deployed model's: one that gives other answers is not timed."""
     try:  # before outputs are compared: that takes memory that no server would
-        trial = replace(trial, cost=cost_of(server, opened))
+        cost = cost_of(server, opened)
+        if not opened.setting:  # the file that was opened is the deployed one, not what this would be saved as
+            cost = replace(cost, artifact_bytes=None)
+        trial = replace(trial, cost=cost)
         fidelity = server.ask(baseline.kept.comparison, timeout_seconds=ANSWER_SECONDS).fidelity
     except ServerLost as loss:
         raise _CandidateLost(trial, loss) from loss

@@ -133,6 +133,8 @@ def test_good_and_bad_candidates_have_their_outcomes_in_one_search(tmp_path: Pat
     assert equal.fidelity is not None
     assert equal.fidelity.relative_l2 == 0.0
     assert equal.baseline_cost.peak_bytes > 0
+    assert equal.cost is not None
+    assert equal.cost.artifact_bytes is None, "it was not saved: nobody knows how large it would be"
 
 
 @pytest.fixture
