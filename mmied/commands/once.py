@@ -10,7 +10,7 @@ from mmied.commands.progress import Progress
 from mmied.commands.run import artifacts_of, opened_store, prepared_state
 from mmied.commands.textfile import write_textfile
 from mmied.config import load_config
-from mmied.daemon.exporter import make_registry
+from mmied.daemon.exporter import Exporter
 from mmied.daemon.hardware import Sampler
 from mmied.daemon.logs import set_up_logging
 from mmied.daemon.service import Service
@@ -46,6 +46,6 @@ def run_once(config_path: Path, *, textfile: Path | None = None, log_json: bool 
                 runs.append(run)
                 progress.end(run)
         service.close()
-        written = textfile is None or write_textfile(make_registry(service.view), textfile)
+        written = textfile is None or write_textfile(Exporter(service.view), textfile)
     succeeded = all(run.results and all(result.outcome == "succeeded" for result in run.results) for run in runs)
     return 0 if len(runs) == len(config.models) and succeeded and written else 1

@@ -17,7 +17,7 @@ from mmied.commands.textfile import write_textfile
 from mmied.config import Config, load_config
 from mmied.daemon import systemd
 from mmied.daemon.cgroup import WorkerGroup
-from mmied.daemon.exporter import Registry, make_registry
+from mmied.daemon.exporter import Exporter
 from mmied.daemon.hardware import Sampler
 from mmied.daemon.housekeeping import hold_little_memory, keep_house
 from mmied.daemon.logs import set_up_logging
@@ -58,11 +58,11 @@ def _serve(config: Config, store: Store, counter: CountingHandler, textfile: Pat
     sampler.sample(time.time())
     artifacts = artifacts_of(config)
     stopping = threading.Event()
-    registry: Registry | None = None
+    exporter: Exporter | None = None
 
     def export() -> None:
-        if textfile is not None and registry is not None:
-            write_textfile(registry, textfile)
+        if textfile is not None and exporter is not None:
+            write_textfile(exporter, textfile)
 
     def reload_config() -> Config:
         systemd.reloading(environ=notifying, monotonic_seconds=time.monotonic())
@@ -90,14 +90,14 @@ def _serve(config: Config, store: Store, counter: CountingHandler, textfile: Pat
         name="housekeeping",
         daemon=True,
     )
-    registry = make_registry(service.view)
+    exporter = Exporter(service.view)
     notifier = Notifier(service.view, store, host=surroundings.host, counts=surroundings.notifications)
     notifying_thread = threading.Thread(target=notifier.run, args=(stopping,), name="notifier", daemon=True)
     app = create_app(
         store=store,
         artifacts=artifacts,
         status=lambda: make_status(service.view()),
-        expose=registry.render,
+        expose=exporter.render,
         ready=lambda: server.alive(),
     )
     server = HttpServer(app, config.http.host, config.http.port, web_config_of(config))

@@ -4,8 +4,6 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from apscheduler.triggers.cron import CronTrigger
-
 from mmied.config.units import parse_duration
 
 _CRON_FIELDS = {"minute": "minute", "hour": "hour", "day": "day of a month", "month": "month", "day_of_week": "weekday"}
@@ -58,6 +56,9 @@ def parse_cron(value: object) -> Cron:
     fields = value.split() if isinstance(value, str) else []
     if len(fields) != len(_CRON_FIELDS):
         raise ValueError('is not a cron expression: it has five fields, in UTC. Try "0 3 * * *".')
+    # Here and not above: it takes 3 MB, which a daemon that goes by intervals need not hold.
+    from apscheduler.triggers.cron import CronTrigger
+
     expression = " ".join(fields)
     for (name, meaning), text in zip(_CRON_FIELDS.items(), fields, strict=True):
         try:

@@ -6,10 +6,12 @@ APScheduler's cron trigger tells the times of a cron expression; nothing of APSc
 import hashlib
 from datetime import UTC, datetime
 from functools import lru_cache
-
-from apscheduler.triggers.cron import CronTrigger
+from typing import TYPE_CHECKING
 
 from mmied.config import Cron, Every
+
+if TYPE_CHECKING:
+    from apscheduler.triggers.cron import CronTrigger
 
 LONGEST_BACKOFF_SECONDS = 86_400.0
 CRON_SPLAY_SECONDS = 60.0
@@ -93,5 +95,7 @@ def share(key: str) -> float:
 
 
 @lru_cache(maxsize=1024)
-def _trigger(expression: str) -> CronTrigger:
+def _trigger(expression: str) -> "CronTrigger":
+    from apscheduler.triggers.cron import CronTrigger  # lazily, for its memory
+
     return CronTrigger.from_crontab(expression, timezone="UTC")

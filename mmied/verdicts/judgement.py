@@ -187,6 +187,8 @@ class _Series:
         assert self.active is not None
         first = self.active
         for change in self.changes[self.changes.index(first) + 1 :]:
+            if not change.worse and change.ended_at == change.confirmed_at:
+                continue  # better for a while, and not good
             if not change.worse or change.state != "superseded" or change.ended_at != first.started_at:
                 break
             first = change

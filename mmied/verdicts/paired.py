@@ -45,7 +45,7 @@ def judge(
     if broken:
         return "does_not_help", "; ".join(guard.shown for guard in broken)
     if not fit:
-        return "cannot_tell", "other work kept the CPUs or the device too busy for the pairs to be fair: try a quieter hour"
+        return "cannot_tell", "other work kept the CPUs or the device too busy for fair pairs: try a quieter hour"
     lost = [ratio for ratio in ratios if ratio.upper < 1]
     gained = [ratio for ratio in ratios if ratio.lower > bar(ratio, minimum_effect_ratio)]
     hopeless = [ratio for ratio in ratios if ratio.upper < 1 + minimum_effect_ratio]

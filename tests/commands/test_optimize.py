@@ -59,17 +59,14 @@ def test_what_helps_is_found_guarded_and_written_with_a_script_that_makes_it_aga
     assert '"predictions_changed": 0' in (made / "manifest.json").read_text()
     assert '"deployed"' in (made / "manifest.json").read_text()
 
-    again = subprocess.run(
-        [sys.executable, str(made / "reproduce.py"), str(tmp_path / "again")],
-        env=ENVIRON,
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    again = reproduced(made, tmp_path)
     assert again.returncode == 0, again.stderr
     assert "changed 39 rounds" in again.stdout
     assert (tmp_path / "again" / "model.pt").exists()
+    taken = reproduced(made, tmp_path)
+    assert taken.returncode == 1
+    assert "exists already" in taken.stderr
+    assert "Traceback" not in taken.stderr
 
     compared = mmied(
         *("compare", "--models", f"original:searchable:Wasteful,quick:{made}", "--inputs", "shape=batch,16"),
@@ -131,6 +128,12 @@ def test_a_model_that_no_candidate_fits_has_the_reasons(linear: Path, tmp_path: 
     assert "nothing could be tried" in done.stderr
     assert "not tried: channels_last: has no way for a model of the kind torchscript" in done.stdout
     assert len(found_in(tmp_path / "out").trials) == 2
+
+
+def reproduced(made: Path, folder: Path) -> "subprocess.CompletedProcess[str]":
+    """What came of the script beside an applied model, told to write into `again`."""
+    command = [sys.executable, str(made / "reproduce.py"), str(folder / "again")]
+    return subprocess.run(command, env=ENVIRON, cwd=folder, capture_output=True, text=True, check=False)
 
 
 @contextmanager

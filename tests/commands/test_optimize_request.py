@@ -56,6 +56,7 @@ def test_a_wrong_option_is_told_before_anything_is_written(
     data = tmp_path / "data.npz"
     np.savez(data, **searchable.labelled(4))
     assert told in refused(capsys, *options, *(word.format(data=data) for word in given))
+    assert not list((tmp_path / "out").glob("*"))
 
 
 def test_nothing_is_written_over(options: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

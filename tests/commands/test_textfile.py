@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 from builders import cuda_view, make_config, make_model, make_view
+from collected import make_registry
 from prometheus_client.parser import text_string_to_metric_families
 
 from mmied.commands.textfile import write_textfile
-from mmied.daemon.exporter import make_registry
 
 
 def test_the_file_holds_all_metrics_and_may_be_read_by_all(tmp_path: Path) -> None:

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 from builders import B1, NOW, make_config, make_model, make_run, make_view
+from collected import make_registry
 from regressed import P50, change, standing
 
 from mmied import catalog
-from mmied.daemon.exporter import make_registry
 from mmied.daemon.view import View
 from mmied.records import Workload
 from mmied.regression import HOST, METRICS, Baseline, SeriesKey, SeriesStanding

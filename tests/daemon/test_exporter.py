@@ -25,6 +25,7 @@ from builders import (
     refused,
     stand,
 )
+from collected import Registry, make_registry
 from prometheus_client import generate_latest
 from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
@@ -33,7 +34,6 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 from mmied import catalog
 from mmied.config import Unit
 from mmied.daemon import exporter
-from mmied.daemon.exporter import make_registry
 from mmied.daemon.samples import Sample
 from mmied.daemon.view import View
 from mmied.errors import HistoryError
@@ -394,7 +394,7 @@ def test_a_scrape_of_fifty_models_is_quick() -> None:
     assert best < 0.05
 
 
-def _seconds(registry: exporter.Registry) -> float:
+def _seconds(registry: Registry) -> float:
     began = time.perf_counter()
     registry.render(openmetrics=True)
     return time.perf_counter() - began

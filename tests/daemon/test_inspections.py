@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 from builders import B1, NOW, failed, make_config, make_model, make_run, make_view, refused, stand
+from collected import make_registry
 from inspections import FINDINGS, inspected, inspection_failed, inspection_orphaned, inspection_refused
 from planned_host import BUSY, HOUR, Host, Purse, starts
 
 from mmied.config import Config, Cron, Every
 from mmied.daemon.accounts import Accounts, expected_demand, expected_inspect_demand
-from mmied.daemon.exporter import make_registry
 from mmied.daemon.jobs import make_job, refused_run
 from mmied.daemon.planner import PutOff, Start
 from mmied.daemon.recall import FOLDED_RUNS, recall

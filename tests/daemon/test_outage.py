@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 from builders import failed, make_view
+from collected import make_registry
 from judged_host import INTERVAL, OTHER_REVISION, JudgedHost
 from prometheus_client.parser import text_string_to_metric_families
 
-from mmied.daemon.exporter import make_registry
 from mmied.records import Run
 
 B8 = {"model": "ranker", "scenario": "b8"}

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 from builders import B1, NOW, make_config, make_model, make_result, make_run, make_view
+from collected import make_registry
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from mmied.config import Model
-from mmied.daemon.exporter import make_registry
 from mmied.daemon.outlook import REFRESH_SECONDS, Outlook, look_ahead
 from mmied.errors import HistoryError
 from mmied.history.store import Store

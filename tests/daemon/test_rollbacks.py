@@ -60,3 +60,16 @@ def test_a_file_that_comes_back_and_was_the_slower_one_is_a_regression_from_then
     assert change.started_at == came_back
     assert change.before == pytest.approx(0.007, rel=0.01)
     assert change.cause == "model"
+
+
+def test_a_regression_that_eased_and_grew_again_is_over_at_the_good_level_only(host: JudgedHost) -> None:
+    for seconds in (0.016, 0.0145, 0.016, 0.0145):
+        host.runs(14, seconds=seconds, revision=OTHER_REVISION)
+    assert len(host.regressions_of()) > 1, "it grew again"
+    assert host.standing().state == "regressed"
+    assert host.standing().change_ratio == pytest.approx(0.45, abs=0.03)
+
+    host.runs(6)
+
+    assert host.standing().state in ("recovered", "stable")
+    assert all(change.state != "active" for change in host.regressions_of())

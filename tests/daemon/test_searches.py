@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from builders import NOW, REVISION, failed, make_config, make_model, make_run, make_view, stand
+from collected import make_registry
 from optimizations import (
     DAY,
     ENVIRONMENT,
@@ -24,7 +25,6 @@ from mmied.codec import to_json
 from mmied.config import Config, Cron, Every, Model, Optimize
 from mmied.daemon.accounts import Accounts, granted_cpu_seconds, search_ratio
 from mmied.daemon.export_optimization import MOST_CANDIDATES
-from mmied.daemon.exporter import make_registry
 from mmied.daemon.jobs import make_job, refused_run, worker_limits
 from mmied.daemon.planner import PutOff, Start
 from mmied.daemon.recall import recall

@@ -11,6 +11,9 @@ from torch import nn
 from torch.utils._pytree import tree_leaves, tree_unflatten
 
 
+PROTOCOL = 4  # torch.save's own 2 writes bytes as text: a graph's file within would take half as much again
+
+
 class _Pickler(pickle.Pickler):
     """Writes a foreign graph in its own format, inside of the pickle."""
 
@@ -32,7 +35,7 @@ _module.Pickler = _Pickler
 def pickled(model: nn.Module) -> bytes:
     """Return a whole model as torch.save writes it."""
     buffer = io.BytesIO()
-    torch.save(model, buffer, pickle_module=_module)
+    torch.save(model, buffer, pickle_module=_module, pickle_protocol=PROTOCOL)
     return buffer.getvalue()
 
 

@@ -62,11 +62,11 @@ def test_rounding_alone_breaks_no_choice_and_a_class_that_is_favoured_does() -> 
     scores = torch.randn(1024, 2000, generator=GENERATOR)
     rounded = scores + 0.02 * torch.randn(1024, 2000, generator=GENERATOR)
     favoured = rounded.clone()
-    favoured[:, 7] += 1.0
+    favoured[:, 7] += 2.0
 
     assert float((rounded.argmax(1) == scores.argmax(1)).float().mean()) < 0.98
-    assert compare_outputs({"output": scores}, {"output": rounded}, 1024).top1_agreement > 0.998
-    assert compare_outputs({"output": scores}, {"output": favoured}, 1024).top1_agreement < 0.99
+    found = [compare_outputs({"output": scores}, {"output": each}, 1024).top1_agreement for each in (rounded, favoured)]
+    assert found == [pytest.approx(1.0, abs=0.002), pytest.approx(0.9, abs=0.09)]
 
 
 def test_a_clear_choice_that_flips_is_one() -> None:
