@@ -63,11 +63,11 @@ def regression(site: Site, request: Request) -> Response:
     before = [point.at for point in points if point.at < change.started_at][-RUNS_BEFORE:]
     if before:
         since = max(since, before[0])
-    points = [point for point in points if point.at >= since]
+    shown = [point for point in points if point.at >= since]
     since -= 0.02 * (until - since)
     if change.state == "active":  # what is new would be a line at the edge
         until = max(until, change.started_at + NEW_SHARE * (change.started_at - since))
-    charts = [change_chart(change, points, since, until), _calls(reader, change)]
+    charts = [change_chart(change, shown, since, until), _calls(reader, change)]
     return site.read_page(
         "regression.html",
         reader,

@@ -1,6 +1,7 @@
 """Prometheus gets how each series stands: what the host explains is no alarm of a model, and series are bounded."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -160,3 +161,24 @@ def test_the_catalogs_metrics_are_exported_by_now() -> None:
     assert not [name for name in reserved if name.startswith(("mmied_regression", "mmied_detector", "mmied_host_slow"))]
     assert B1.scenario
     assert P50.metric in METRICS
+
+
+def test_a_regression_is_told_with_what_was_confirmed_while_it_comes_back() -> None:
+    """Else a severe one would be another alert, a mild one, for a run or two."""
+    coming_back = regressed(change_ratio=0.8)
+    found = samples(view_of(replace(coming_back, change_ratio=0.25)))
+
+    assert found["mmied_regression_change_ratio"] == [(OF, 0.8)]
+
+
+def test_a_regression_that_grew_is_told_with_all_of_it() -> None:
+    found = samples(view_of(replace(regressed(change_ratio=0.2), change_ratio=0.5)))
+
+    assert found["mmied_regression_change_ratio"] == [(OF, 0.5)]
+
+
+def test_a_regression_of_a_series_that_still_learns_has_its_size() -> None:
+    """A comparison of two files confirms one that the runs cannot yet."""
+    found = samples(view_of(replace(regressed(), change_ratio=None, state="learning")))
+
+    assert found["mmied_regression_change_ratio"] == [(OF, 0.2)]

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 from builders import failed, make_view
-from collected import make_registry
 from judged_host import INTERVAL, OTHER_REVISION, JudgedHost
 from prometheus_client.parser import text_string_to_metric_families
 
+from mmied.daemon.exporter import Exporter
 from mmied.records import Run
 
 B8 = {"model": "ranker", "scenario": "b8"}
@@ -21,7 +21,7 @@ class Scrape:
         view = make_view(
             host.config, at=host.now, standings=host.standings, series=host.regressions.series, tally=host.tally
         )
-        text = make_registry(lambda: view).render(openmetrics=False).decode()
+        text = Exporter(lambda: view).render(openmetrics=False).decode()
         self.samples = {
             (sample.name, frozenset(sample.labels.items())): sample.value
             for family in text_string_to_metric_families(text)

@@ -201,6 +201,27 @@ def test_one_can_walk_from_the_overview_to_what_helps_and_its_recipe(
     context.close()
 
 
+@pytest.mark.parametrize("width", [1280, 760, 390])
+def test_one_can_walk_from_all_regressions_to_the_evidence_of_one(chromium: Any, address: str, width: int) -> None:
+    context = chromium.new_context(viewport={"width": width, "height": 900})
+    watched = Watched(context)
+    page = watched.page
+
+    page.goto(f"{address}/regressions")
+    watched.check()
+    menu = page.get_by_label("Pages").get_by_role("link")
+    assert len({box["y"] for box in (link.bounding_box() for link in menu.all())}) == 1, "one line"
+    assert all(link.evaluate("node => node.scrollWidth <= node.clientWidth") for link in menu.all())
+    page.get_by_role("link", name="show").first.click()
+    page.wait_for_url("**/regressions/*")
+    watched.check()
+    playwright.expect(page.get_by_role("heading", name="Before and after")).to_be_visible()
+
+    assert watched.troubles == []
+    assert watched.hosts == {"127.0.0.1"}
+    context.close()
+
+
 def test_an_inspection_is_sorted_searched_and_printed(chromium: Any, address: str, looks: list[Run]) -> None:
     context = chromium.new_context(color_scheme="dark")
     watched = Watched(context)

@@ -10,7 +10,6 @@ import torch
 from torch import nn
 from torch.utils._pytree import tree_leaves, tree_unflatten
 
-
 PROTOCOL = 4  # torch.save's own 2 writes bytes as text: a graph's file within would take half as much again
 
 

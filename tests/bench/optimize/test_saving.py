@@ -4,6 +4,7 @@ import hashlib
 import json
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -200,6 +201,18 @@ def test_a_full_disk_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.M
     with pytest.raises(ModelError, match=r"cannot be written: No space left on device. Nothing was left there"):
         save_optimized(prune_model(mlp()), tmp_path / "pruned")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("form", ["script", "graph"])
+def test_a_graph_of_half_precision_takes_half_the_bytes(form: str, tmp_path: Path) -> None:
+    model = nn.Sequential(nn.Linear(512, 512), nn.ReLU(), nn.Linear(512, 512)).eval()
+    example = torch.randn(2, 512)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        graph = torch.jit.trace(model, example) if form == "script" else torch.export.export(model, (example,)).module()
+    saved = save_optimized(convert_to_mixed_precision(graph, torch.bfloat16, use_auto_cast=False), tmp_path / "half")
+    weights = sum(parameter.numel() for parameter in model.parameters())
+    assert (saved / "model.pt").stat().st_size < 2.2 * weights
 
 
 def test_a_dataclass_output_comes_back_as_itself(tmp_path: Path) -> None:
