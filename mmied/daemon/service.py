@@ -1,30 +1,28 @@
 """The daemon's loop: it alone reads the clock, and has the others decide what to start, keep and say."""
 
 import logging
-import queue
 import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import psutil
 
-from mmied.codec import from_json, to_json
+from mmied.codec import from_json
 from mmied.config import Config, Cron, Every, Model
 from mmied.daemon.accounts import Accounts
 from mmied.daemon.hardware import Sampler
-from mmied.daemon.jobs import WORKERS, Kind, device_of, make_job, new_run_id, refused_run, stillborn_run, worker_limits
-from mmied.daemon.launch import run_job
+from mmied.daemon.jobs import Kind, device_of, make_job, new_run_id, refused_run
 from mmied.daemon.outlook import Outlooks
 from mmied.daemon.planner import Moment, Planner, PutOff, Start
-from mmied.daemon.predecessors import Predecessors, give_order, take_result
+from mmied.daemon.predecessors import Predecessors, take_result
 from mmied.daemon.quiet import QuietPressure
 from mmied.daemon.recall import recall
 from mmied.daemon.recorder import Recorder
 from mmied.daemon.recovery import keep_artifacts, recover_runs
 from mmied.daemon.regressions import Regressions
 from mmied.daemon.reloading import differences, needs_restart, with_restart_bound
+from mmied.daemon.runners import Order, Runners
 from mmied.daemon.searches import keep_search, options_of, renewed
 from mmied.daemon.standing import Standing, advance, release
 from mmied.daemon.surroundings import Surroundings
@@ -35,9 +33,9 @@ from mmied.errors import HistoryError, MmiedError
 from mmied.history.artifacts import INSPECTION_FILE, Artifacts
 from mmied.history.store import Store
 from mmied.inspection import Inspection
-from mmied.optimization import OPTIONS_FILE, SearchOptions
-from mmied.records import Event, Job, JournalEntry, Run
-from mmied.regression import Predecessor, SeriesPoint
+from mmied.optimization import SearchOptions
+from mmied.records import Event, JournalEntry, Run
+from mmied.regression import SeriesPoint
 
 log = logging.getLogger(__name__)
 
@@ -46,15 +44,6 @@ WATCH_SECONDS = 2.0  # between two looks at the models' files
 CLOCK_JUMP_SECONDS = 2.0
 UNWRITABLE_SECONDS = 15.0  # before another try to start a run that could not be journalled
 STOP_SECONDS = 8.0  # of the 10 in which the daemon promises to be gone
-
-
-@dataclass(frozen=True, slots=True)
-class _Running:
-    """A run under way on a device."""
-
-    job: Job
-    folder: Path
-    thread: threading.Thread
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +74,9 @@ class Service:
         self._started_at = self._now
         self._config_state = _ConfigState(loaded_at=self._now)
         self._stop, self._wake, self._reload = threading.Event(), threading.Event(), threading.Event()
-        self._kill_workers = threading.Event()
-        self._finished: queue.SimpleQueue[tuple[Run, Path]] = queue.SimpleQueue()
-        self._running: dict[str, _Running] = {}  # by device
-        self._runs_folder = config.state / "runs"
         self._tally = Tally()
-        for run in recover_runs(store, self._runs_folder, artifacts):
+        runs = config.state / "runs"
+        for run in recover_runs(store, runs, artifacts):
             self._tally.count(run)
         self._standings = recall(store, (model.name for model in config.models))
         self._verdicts = {model.name: store.trials(model.name) for model in config.models}
@@ -101,6 +87,7 @@ class Service:
             max_size_bytes=config.regressions.keep_previous_bytes,
             models={model.name for model in config.models},
         )
+        self._runners = Runners(surroundings, runs, self._predecessors, ended=self._wake.set)
         self._regressions = Regressions(
             config,
             store,
@@ -158,10 +145,11 @@ class Service:
         self._heed_clocks()
         self._start(Start(model, forced=False, lag_seconds=0.0))
         device = device_of(model.spec.device)
-        if device not in self._running:
+        running = self._runners.running.get(device)
+        if running is None:
             raise HistoryError(f"{model.name} was not run: {self._planner.why(model.name)}")
-        while self._running[device].thread.is_alive() and not self._stop.is_set():
-            self._running[device].thread.join(TICK_SECONDS)
+        while running.thread.is_alive() and not self._stop.is_set():
+            running.thread.join(TICK_SECONDS)
         if self._stop.is_set():
             return None
         self._collect()
@@ -169,10 +157,7 @@ class Service:
 
     def close(self) -> None:
         """End the runs under way, and record what can be recorded."""
-        self._kill_workers.set()
-        deadline = time.monotonic() + STOP_SECONDS
-        for running in self._running.values():
-            running.thread.join(max(0.1, deadline - time.monotonic()))
+        self._runners.end(STOP_SECONDS)
         self._collect()
         self._recorder.close(self._monotonic)
 
@@ -196,7 +181,7 @@ class Service:
             self._collect()
             self._accounts.fill(self._monotonic)
             self._look_at_files()
-            self._quiet.observe(self._monotonic, running=bool(self._running))
+            self._quiet.observe(self._monotonic, running=bool(self._runners.running))
             self._recorder.flush(self._monotonic)
             self._regressions.ask(self._monotonic, self._affords)
             self._dispatch()
@@ -295,8 +280,8 @@ class Service:
             sample=self._sampler.latest,
             pressure=self._quiet.pressure(),
             artifact_bytes=self._files.sizes_bytes(),
-            busy_devices=self._running.keys(),
-            searching=any(entry.job.kind == "optimize" for entry in self._running.values()),
+            busy_devices=self._runners.running.keys(),
+            searching=any(entry.job.kind == "optimize" for entry in self._runners.running.values()),
         )
         for action in self._planner.decide(moment):
             match action:
@@ -327,19 +312,14 @@ class Service:
         self._lag_seconds = start.lag_seconds
         last = self._standings[model.name].last_success
         job = make_job(model, self._config, run_id=run_id, last=last, kind=kind, golden=golden)
-        folder = self._runs_folder / run_id
-        order: SearchOptions | Predecessor | None = None
+        order: Order | None = None
         if kind == "optimize":
             order = self._search_options(model)
         elif kind == "compare":
             order = self._predecessors.before(model.name, last.revision if last is not None else None)
-        thread = threading.Thread(
-            target=self._execute, args=(job, folder, self._config, start, order), name=run_id, daemon=True
-        )
-        self._running = {**self._running, device_of(device): _Running(job, folder, thread)}
         extra: dict[str, object] = {"model": model.name, "kind": kind, "run_id": run_id, "forced": start.forced}
         log.info("run_started", extra=extra | ({"confirming": True} if start.confirming else {}))
-        thread.start()
+        self._runners.start(job, start, self._config, order)
 
     def _search_options(self, model: Model) -> SearchOptions | None:
         if model.optimize is None:
@@ -366,45 +346,10 @@ class Service:
             log.warning("inspection_unreadable", extra={"model": last.model if last else "", "error": str(error)})
             return None
 
-    def _execute(
-        self, job: Job, folder: Path, config: Config, start: Start, order: SearchOptions | Predecessor | None
-    ) -> None:
-        """Run a job in a worker: the body of a runner thread."""
-        started_at = self._at.clock()
-        kind = _kind_of(job)
-        try:
-            if isinstance(order, Predecessor):
-                give_order(order, folder)
-            elif order is not None:
-                folder.mkdir(parents=True, exist_ok=True)
-                (folder / OPTIONS_FILE).write_text(to_json(order))
-            run = run_job(
-                job,
-                folder=folder,
-                limits=worker_limits(config, kind),
-                host=self._at.host,
-                stop=self._kill_workers,
-                environ=self._at.environ,
-                cache=config.state / "cache",
-                group=self._at.group,
-                worker=WORKERS[kind],
-            )
-        except Exception as error:
-            # A runner that dies without a word would leave its device taken for ever.
-            log.exception("run_not_started", extra={"model": job.model.name, "run_id": job.run_id})
-            run = stillborn_run(job, error, host=self._at.host, started_at=started_at)
-        self._finished.put((replace(run, forced=start.forced, confirming=start.confirming), folder))
-        self._wake.set()
-        if kind == "profile":
-            # Behind the run's back: should the daemon stop meanwhile, the copy is lost and not the run.
-            self._predecessors.keep(run, job.model.source)
-
     # What came of it
 
     def _collect(self) -> None:
-        while not self._finished.empty():
-            run, folder = self._finished.get()
-            self._running = {name: entry for name, entry in self._running.items() if entry.job.run_id != run.run_id}
+        for run, folder in self._runners.collect():
             self._accounts.spend(run)
             self._worker_peak_bytes = run.worker_peak_bytes or self._worker_peak_bytes
             well = run.outcome in ("succeeded", "refused")
@@ -449,7 +394,7 @@ class Service:
         now, monotonic = self._at.clock(), self._at.monotonic()
         config, standings = self._config, self._standings
         cpu, gpu = self._accounts.funds(standings, now)
-        folders = {(entry.job.kind, entry.job.model.name): entry.folder for entry in self._running.values()}
+        folders = {(entry.job.kind, entry.job.model.name): entry.folder for entry in self._runners.running.values()}
 
         def plan(model: Model, kind: Kind, due: Every | Cron) -> Plan:
             standing = standings.get(model.name, Standing())
@@ -497,7 +442,3 @@ class Service:
                 self._config_state.notices, self._sampler.notices, self._store.notice, self._recorder.waiting, cpu, gpu
             ),
         )
-
-
-def _kind_of(job: Job) -> Kind:
-    return job.kind if job.kind != "check" else "profile"

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mmied.verdicts.detector import advance, start
-from mmied.verdicts.reading import LEARNED, read, threshold
+from mmied.verdicts.false_alarms import threshold
+from mmied.verdicts.reading import LEARNED, read
 from mmied.verdicts.series import DetectorSettings, Level, Point, Shift
 
 
@@ -33,7 +34,6 @@ class Calibration:
 
 def calibrate(points: Sequence[Point], settings: DetectorSettings, *, baseline: Level | None = None) -> Calibration:
     """Return what `points` of a series allow to be found under `settings`, having replayed the detector over them."""
-    needed = threshold(settings.false_alarms_per_run)
     state = start(baseline=baseline)
     shifts: list[Shift] = []
     counted = suspicions = 0
@@ -47,12 +47,13 @@ def calibrate(points: Sequence[Point], settings: DetectorSettings, *, baseline: 
             shifts.append(state.shifts[-1])
     if len(state.points) < LEARNED:
         why = f"{counted} runs: it takes {LEARNED} to learn a level"
-        return Calibration(runs=counted, set_aside=len(points) - counted, threshold=needed, why=why)
+        usual = threshold(settings.false_alarms_per_run)
+        return Calibration(runs=counted, set_aside=len(points) - counted, threshold=usual, why=why)
     reading = read(state.points, [shift.first_at for shift in state.shifts], settings)
     return Calibration(
         runs=counted,
         set_aside=len(points) - counted,
-        threshold=needed,
+        threshold=reading.needed,
         noise=reading.noise.deviation,
         inflation=reading.noise.dependence,
         tail_ratio=reading.noise.accidents,

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from mmied.verdicts.evidence import Evidence
-from mmied.verdicts.reading import LEARNED, Reading, read, threshold
+from mmied.verdicts.reading import LEARNED, Reading, read
 from mmied.verdicts.scales import as_ratio, in_unit, on_scale
 from mmied.verdicts.series import DetectorSettings, Level, Point, Shift, State, Status
 
@@ -122,8 +122,8 @@ def _judged(state: State, settings: DetectorSettings, *, confirm: bool = True) -
         missing = LEARNED - len(state.points)
         why = f"{missing} more {'run' if missing == 1 else 'runs'} to learn the level"
         return replace(state, status="learning", why=why)
-    needed = threshold(settings.false_alarms_per_run)
     reading = read(state.points, [shift.first_at for shift in state.shifts], settings)
+    needed = reading.needed
     found = reading.confirming
     smallest_found = as_ratio(reading.smallest_found, reading.level, settings)
     state = replace(
@@ -192,7 +192,7 @@ def _against_baseline(state: State, reading: Reading, settings: DetectorSettings
     alternative = math.copysign(max(abs(distance), reading.smallest), distance)
     strength = (alternative * distance - alternative * alternative / 2) / (reading.error * reading.error)
     strength = reading.noise.tempered(max(strength, 0.0), 1)
-    if not _is_worse(distance, settings) or strength < threshold(settings.false_alarms_per_run):
+    if not _is_worse(distance, settings) or strength < reading.needed:
         return None
     before = on_scale(baseline.value, settings)
     found = Evidence(first=reading.begin, shift=distance, error=reading.error, strength=strength)
@@ -215,7 +215,7 @@ def _settled(state: State, reading: Reading, settings: DetectorSettings) -> Stat
     if status == "stable" and not state.pinned:
         state = replace(state, baseline=state.level, change_ratio=0.0)
     suspicious = reading.suspicious
-    if suspicious.strength >= SUSPICIOUS * threshold(settings.false_alarms_per_run) and not reading.drifts:
+    if suspicious.strength >= SUSPICIOUS * reading.needed and not reading.drifts:
         ratio = as_ratio(suspicious.shift, reading.level, settings)
         state = replace(state, suspect_since=state.points[suspicious.first].at, suspect_ratio=ratio)
         runs = len(state.points) - suspicious.first
@@ -231,7 +231,7 @@ def _settled(state: State, reading: Reading, settings: DetectorSettings) -> Stat
 
 def _shift(state: State, reading: Reading, found: Evidence, before: float, settings: DetectorSettings) -> Shift:
     after = before + found.shift
-    strength = found.strength - threshold(settings.false_alarms_per_run)
+    strength = found.strength - reading.needed
     return Shift(
         before=in_unit(before, settings),
         after=in_unit(after, settings),

@@ -15,12 +15,13 @@ from mmied.verdicts.adjusting import Following
 from mmied.verdicts.noise import CLIP, REFERENCE_RUNS, Noise, recent_excess, without_spikes
 
 LONGEST = 24  # newest runs that may be the new level: a shift that took longer to show was drift
-CAP = 0.9  # most evidence of one run, per logarithm of how rarely runs are far out by accident
+CAP = 1.0  # most evidence of one run, per logarithm of how rarely runs are far out by accident
 MOST_SPREAD = 64.0  # squared deviations of one run: beyond, it says no more of all of them
 LEAST_BEFORE = 4
-SCATTER_FREEDOM = 2.0  # how many runs the noise learned earlier counts for beside the scatter of the newest
+SCATTER_FREEDOM = 1.0  # how many runs the noise learned earlier counts for beside the scatter of the newest
 NEAR = 1.5  # shifts below so many times the smallest that matters have time,
 SLOW = 5  # namely so many runs: three runs that are alike are often that without a change
+RECORD = 1.2  # times what the series has done before: once in 1,000 runs over once in 120, where noise is normal
 CURVED = 6  # runs that it takes to tell a step from the beginning of a drift
 
 
@@ -71,7 +72,9 @@ def weigh(
         if strength > suspicious.strength:
             suspicious = Evidence(first=begin + cut, before=before, strength=strength, shift=shift, error=error)
         enough = size >= SLOW or (size >= 2 and abs(shift) >= NEAR * smallest)
-        if enough and strength > confirming.strength:
+        off = RECORD * noise.record(size)
+        usual = shift * shift < off * off * (1 / after_mass + 1 / before_mass)
+        if enough and not usual and strength > confirming.strength:
             confirming = Evidence(first=begin + cut, before=before, strength=strength, shift=shift, error=error)
     if confirming.strength:
         confirming = replace(confirming, first=begin + _place(values, weights, confirming.first - begin))
@@ -132,6 +135,8 @@ def _of_newest(
         min(max(scale * (own - alternative / 2) / variance, -cap), cap)
         for own, variance in zip(shifts, variances, strict=True)
     )
+    # Accidents that come in bursts are no independent witnesses.
+    evidence = min(evidence, -CAP * (math.log(noise.accidents) + (size - 1) * math.log(noise.bursts)))
     if evidence <= 0:
         return 0.0, shift, math.sqrt(widened)
     return noise.tempered(evidence, size), shift, math.sqrt(widened)

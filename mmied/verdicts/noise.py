@@ -12,18 +12,19 @@ from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from operator import mul
 
-ERROR_WEIGHT = 1.5  # variance of a run per squared standard error that it gives of itself
+ERROR_WEIGHT = 1.2  # variance of a run per squared standard error that it gives of itself
 REFERENCE_RUNS = 40  # before a candidate shift, by which the level before is told: farther back says more of drift
 SIZES = (1, 2, 4, 8, 16)
 SIDE = 3  # neighbours on either side, about whose median a run is cut
 CLIP = 3.0  # deviations: what is farther out says of itself that it is an accident
 PRIOR_BLOCKS = 10.0  # independent noise counts as much as this many means that were seen
 RECENT = 14  # newest runs, whose differences tell whether the noise has grown
-RECENT_PRIOR = 6.0
+RECENT_PRIOR = 3.0
 LOWER_SQUARES = 0.586  # mean of the squares of so many standard normal differences, the two largest left out
 FEWEST_BEFORE = 5
 MEDIAN_SQUARE = 0.455  # of a standard normal figure
 ACCIDENTS, ACCIDENTS_AMONG = 0.5, 100.0  # are taken for seen before anything was
+BURST_PRIOR = 2.0  # accidents that are taken to have come alone before any was seen
 EXPECTED_FREEDOM = 15.0  # series of few runs are much like others: nothing could be told of them for a day else
 DIFFERENCES_PER_FREEDOM = 2.0  # differences of neighbours overlap, and tell less than as many runs
 
@@ -36,6 +37,12 @@ class Noise:
     dependence: tuple[float, ...] = (1.0,) * len(SIZES)
     freedom: float = 1.0  # how many independent runs tell it
     accidents: float = ACCIDENTS / ACCIDENTS_AMONG  # share of runs farther out than CLIP deviations
+    bursts: float = ACCIDENTS / ACCIDENTS_AMONG  # share of runs after such a one that are such too
+    records: tuple[float, ...] = (0.0,) * len(SIZES)  # for SIZES, how far the mean of so many runs has ever been off
+
+    def record(self, size: int) -> float:
+        """Return how many deviations of independent ones the mean of `size` runs has been off, at the most."""
+        return _between(self.records, size)
 
     def variance(self, error: float) -> float:
         """Return the variance of a run with this standard error of its own."""
@@ -56,10 +63,15 @@ class Noise:
 
     def inflation(self, size: int) -> float:
         """Return by how much the variance of a mean of `size` runs is above that of independent ones."""
-        place = min(math.log2(size), len(SIZES) - 1.0)
-        low = int(place)
-        high = min(low + 1, len(SIZES) - 1)
-        return self.dependence[low] + (place - low) * (self.dependence[high] - self.dependence[low])
+        return _between(self.dependence, size)
+
+
+def _between(figures: Sequence[float], size: int) -> float:
+    """Return the figure for `size`, of those for SIZES."""
+    place = min(math.log2(size), len(SIZES) - 1.0)
+    low = int(place)
+    high = min(low + 1, len(SIZES) - 1)
+    return figures[low] + (place - low) * (figures[high] - figures[low])
 
 
 def learn_noise(
@@ -68,10 +80,18 @@ def learn_noise(
     """Return the noise of `values` within `segments`; a deviation below `least`, above 0, is taken for that."""
     variance, count = scatter(values, errors, segments)
     noise = Noise(deviation=max(math.sqrt(variance), least))
+    variances = [noise.variance(error) for error in errors]
+    cut = list(values)
+    for begin, end in segments:
+        cut[begin:end] = without_spikes(values[begin:end], variances[begin:end])
+    accidents, bursts = _accidents(values, cut, segments)
+    dependence, records = _means(cut, variances, segments)
     return Noise(
         deviation=noise.deviation,
-        accidents=_accidents(values, [noise.variance(error) for error in errors], segments),
-        dependence=_dependence(values, [1 / noise.variance(error) for error in errors], segments),
+        accidents=accidents,
+        bursts=bursts,
+        dependence=dependence,
+        records=records,
         freedom=EXPECTED_FREEDOM + count / DIFFERENCES_PER_FREEDOM,
     )
 
@@ -127,18 +147,25 @@ def recent_excess(values: Sequence[float], variances: Sequence[float]) -> float:
     return max(1.0, (RECENT_PRIOR + seen) / (RECENT_PRIOR + len(squares)))
 
 
-def _accidents(values: Sequence[float], variances: Sequence[float], segments: Sequence[tuple[int, int]]) -> float:
-    far = count = 0
+def _accidents(
+    values: Sequence[float], cut: Sequence[float], segments: Sequence[tuple[int, int]]
+) -> tuple[float, float]:
+    """Return the share of runs that are far out, and that among those right after such a one."""
+    far = pairs = count = 0
     for begin, end in segments:
-        cut = without_spikes(values[begin:end], variances[begin:end])
-        far += sum(own != kept for own, kept in zip(values[begin:end], cut, strict=True))
+        out = [own != kept for own, kept in zip(values[begin:end], cut[begin:end], strict=True)]
+        far += sum(out)
+        pairs += sum(early and late for early, late in pairwise(out))
         count += end - begin
-    return (far + ACCIDENTS) / (count + ACCIDENTS_AMONG)
+    share = (far + ACCIDENTS) / (count + ACCIDENTS_AMONG)
+    return share, max(share, (pairs + BURST_PRIOR * share) / (far + BURST_PRIOR))
 
 
-def _dependence(
-    values: Sequence[float], weights: Sequence[float], segments: Sequence[tuple[int, int]]
-) -> tuple[float, ...]:
+def _means(
+    values: Sequence[float], variances: Sequence[float], segments: Sequence[tuple[int, int]]
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Return for SIZES by how much more a mean varies than one of independent runs, and how far one was off."""
+    weights = [1 / variance for variance in variances]
     squares: list[list[float]] = [[] for _ in SIZES]
     for begin, end in segments:
         weight = weights[begin:end]
@@ -154,7 +181,7 @@ def _dependence(
     for found, size in zip(squares, SIZES, strict=True):
         blocks = len(found) / min(size, 2)
         dependence.append(max(1.0, (_mean_square(found) * blocks + PRIOR_BLOCKS) / (blocks + PRIOR_BLOCKS)))
-    return tuple(dependence)
+    return tuple(dependence), tuple(math.sqrt(max(found, default=0.0)) for found in squares)
 
 
 def _mean_square(squares: Sequence[float]) -> float:

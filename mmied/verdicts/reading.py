@@ -8,7 +8,8 @@ from itertools import pairwise
 from statistics import NormalDist, median
 
 from mmied.verdicts.adjusting import learn_following, without
-from mmied.verdicts.evidence import CAP, LEAST_BEFORE, NEAR, Evidence, is_drift, weigh
+from mmied.verdicts.evidence import CAP, LEAST_BEFORE, NEAR, RECORD, Evidence, is_drift, weigh
+from mmied.verdicts.false_alarms import own_threshold
 from mmied.verdicts.noise import REFERENCE_RUNS, Noise, learn_noise, scatter, without_spikes
 from mmied.verdicts.series import DetectorSettings, Point
 
@@ -19,9 +20,9 @@ FLOOR = 0.1  # of the smallest shift that matters: less noise than this is none,
 CALM = "calm"
 FOLLOWS = 0.15  # standard deviation, about its share, of how far a model follows a reference before anything is known
 CALM_FOLLOWS = 0.1
-EXPECTED_EVIDENCE = 1.4  # what the strongest evidence in noise is short of the logarithm of how rare it is
 POWER = NormalDist().inv_cdf(0.95)
 WITHIN_RUNS = 3
+AWAY = 0.02  # standard error of a run per factor e that its references are from where they mostly are
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,17 +42,8 @@ class Reading:
     confirming: Evidence
     suspicious: Evidence
     drifts: bool
+    needed: float  # evidence that a shift takes
     smallest_found: float  # shift that is found within WITHIN_RUNS in 95 of 100 cases
-
-
-def threshold(false_alarms_per_run: float) -> float:
-    """Return the evidence that a shift takes.
-
-    A likelihood ratio of e^x comes up by chance about once in e^x times. That the newest runs are tried at every
-    length, and that next to the same ones are tried again after each run, was found by simulation of independent noise
-    (benchmarks/online_detection.py): the two nearly cancel, and `EXPECTED_EVIDENCE` is what is left.
-    """
-    return max(-math.log(false_alarms_per_run) - EXPECTED_EVIDENCE, 2.0)
 
 
 def read(points: Sequence[Point], starts: Sequence[float], settings: DetectorSettings) -> Reading:
@@ -66,6 +58,7 @@ def read(points: Sequence[Point], starts: Sequence[float], settings: DetectorSet
     smallest = _smallest(values[begin:end], settings)
     names, companions, expected = _companions(points, settings)
     share = [mean for mean, _ in expected]
+    errors = _with_moves(errors, [row for name, row in zip(names, companions, strict=True) if name != CALM])
     expected_values = without(values, companions, share)
     variance = max(scatter(expected_values, errors, quiet)[0], (FLOOR * smallest) ** 2)
     own = Noise(deviation=math.sqrt(variance))
@@ -84,7 +77,8 @@ def read(points: Sequence[Point], starts: Sequence[float], settings: DetectorSet
         companions=[companion[begin:] for companion in companions],
         following=following if names else None,
     )
-    needed = threshold(settings.false_alarms_per_run)
+    runs = sum(late - early for early, late in quiet)
+    needed = own_threshold(settings.false_alarms_per_run, noise, variances, smallest, runs=runs)
     drifts = confirming.strength >= needed and is_drift(values[begin:], variances, confirming.first)
     level_end = suspicious.first if suspicious.strength >= needed / 2 else end - begin
     first = max(0, level_end - REFERENCE_RUNS)
@@ -108,6 +102,7 @@ def read(points: Sequence[Point], starts: Sequence[float], settings: DetectorSet
         confirming=_moved(confirming, begin),
         suspicious=_moved(suspicious, begin),
         drifts=drifts,
+        needed=needed,
         smallest_found=_smallest_found(noise, variances, smallest, needed),
     )
 
@@ -120,6 +115,18 @@ def _moved(evidence: Evidence, begin: int) -> Evidence:
         error=evidence.error,
         strength=evidence.strength,
     )
+
+
+def _with_moves(errors: Sequence[float], references: Sequence[Sequence[float]]) -> list[float]:
+    """Return the errors, larger for runs whose references were far from where they mostly are.
+
+    On a host in another state not all work is slowed alike.
+    """
+    if not references:
+        return list(errors)
+    moves = [sum(column) / len(column) for column in zip(*references, strict=True)]
+    usual = median(moves)
+    return [math.hypot(error, AWAY * (move - usual)) for error, move in zip(errors, moves, strict=True)]
 
 
 def _settled_from(values: Sequence[float], variances: Sequence[float]) -> int:
@@ -166,6 +173,7 @@ def _smallest_found(noise: Noise, variances: Sequence[float], smallest: float, n
     spread = sum(variances) / len(variances) / WITHIN_RUNS + 1 / before
     deviation = math.sqrt(noise.inflation(WITHIN_RUNS) * spread)
     proof = noise.untempered(needed, WITHIN_RUNS)
-    if proof > -WITHIN_RUNS * CAP * math.log(noise.accidents):
+    if proof > -CAP * (math.log(noise.accidents) + (WITHIN_RUNS - 1) * math.log(noise.bursts)):
         return math.inf
-    return max(math.sqrt(2 * proof), NEAR * smallest / deviation) * deviation + POWER * deviation
+    off = RECORD * noise.record(WITHIN_RUNS) * math.sqrt(spread)
+    return max(math.sqrt(2 * proof) * deviation, NEAR * smallest, off) + POWER * deviation

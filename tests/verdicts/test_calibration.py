@@ -8,7 +8,7 @@ import pytest
 from mmied.codec import from_json, to_json
 from mmied.verdicts.calibration import Calibration, calibrate
 from mmied.verdicts.detector import DetectorSettings, Point, advance, judge
-from mmied.verdicts.reading import threshold
+from mmied.verdicts.false_alarms import threshold
 
 SETTINGS = DetectorSettings()
 
