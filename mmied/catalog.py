@@ -143,7 +143,7 @@ METRICS = (
     Metric("mmied_regressions_total", "counter", ("model", "scenario", "metric"), "Regressions confirmed."),
     Metric("mmied_regression_cause", "gauge", ("model", "scenario", "metric", "cause"), "Cause class of the active regression: model, environment, host, contention or unknown."),
     Metric("mmied_detector_minimum_change_ratio", "gauge", ("model", "scenario", "metric"), "Smallest change that the detector finds with 95% power within three runs, from this series' own noise."),
-    Metric("mmied_detector_state", "gauge", ("model", "scenario", "metric", "state"), "1 for the state that a judged series is in: learning, stable, suspect, regressed, recovered, too_noisy."),
+    Metric("mmied_detector_state", "gauge", ("model", "scenario", "metric", "state"), "1 for the state that a judged series is in: learning, stable, suspect, regressed, recovered, too_noisy. Of figures other than the median latency it is absent while they are stable."),
     Metric("mmied_objective_value", "gauge", ("model", "scenario", "metric"), "Objective configured for a metric, in its own unit."),
     Metric("mmied_objective_headroom_ratio", "gauge", ("model", "scenario", "metric"), "How far the metric is on the good side of its objective, over the objective; below 0 it is missed."),
     Metric("mmied_objective_missed", "gauge", ("model", "scenario", "metric"), "Whether the objective is missed; absent where what was measured is too little to say."),

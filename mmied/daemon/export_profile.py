@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from mmied import catalog
 from mmied.config import Model
-from mmied.daemon.samples import Distribution, Quantiles, Sample
+from mmied.daemon.samples import Distribution, Quantiles, Sample, short
 from mmied.daemon.standing import Standing, Success
 from mmied.daemon.tally import Latencies
 from mmied.daemon.view import Plan, View
@@ -112,14 +112,14 @@ def _figures(model: Model, success: Success, view: View) -> Iterator[Sample]:
         yield Sample("mmied_profile_latency_max_seconds", labels, latency.max_seconds)
         yield Sample("mmied_profile_samples", labels, latency.samples)
         yield Sample("mmied_profile_pooled_runs", labels, latency.pooled_runs)
-        yield Sample("mmied_profile_latency_noise_ratio", labels, latency.noise_ratio)
-        yield Sample("mmied_profile_contended_ratio", labels, latency.contended_ratio)
+        yield Sample("mmied_profile_latency_noise_ratio", labels, short(latency.noise_ratio))
+        yield Sample("mmied_profile_contended_ratio", labels, short(latency.contended_ratio))
     throughput = result.throughput_samples_per_second
     if throughput is not None:
-        yield Sample("mmied_profile_throughput_samples_per_second", labels, throughput)
+        yield Sample("mmied_profile_throughput_samples_per_second", labels, short(throughput))
         if model.unit is not None:
             items = throughput * model.unit.per_sample
-            yield Sample("mmied_profile_items_per_second", (*labels, model.unit.name), items)
+            yield Sample("mmied_profile_items_per_second", (*labels, model.unit.name), short(items))
     if run.cpu_seconds is not None:
         yield Sample("mmied_profile_cpu_seconds", labels, run.cpu_seconds)
     if result.cold and result.first_call_seconds is not None:

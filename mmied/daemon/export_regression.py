@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from itertools import groupby
 
 from mmied import catalog
-from mmied.daemon.samples import Quantiles, Sample
+from mmied.daemon.samples import Quantiles, Sample, short
 from mmied.daemon.standing import Standing
 from mmied.daemon.view import View
 from mmied.regression import HOST, SeriesKey, SeriesStanding
@@ -14,6 +14,7 @@ QUANTILES = {"latency_p50": "0.5", "latency_p95": "0.95", "latency_p99": "0.99"}
 # What can be found of a series is told for one of each kind: tails and throughput go with the median.
 WITH_MINIMUM = ("latency_p50", "peak_memory")
 WITH_THRESHOLD = ("latency_p50",)
+WITH_STATE = ("latency_p50",)  # of the others only what is not stable: that is one line in twenty of all metrics
 
 
 def regression_samples(view: View) -> Iterator[Sample]:
@@ -57,16 +58,17 @@ def _series(key: SeriesKey, standing: SeriesStanding, view: View) -> Iterator[Sa
     alarming = is_alarming(standing)
     yield Sample("mmied_regression_active", labels, float(alarming))
     yield Sample("mmied_regressions_total", labels, view.tally.regressions[key])
-    yield Sample("mmied_detector_state", (*labels, standing.state), 1)
+    if key.metric in WITH_STATE or standing.state != "stable":
+        yield Sample("mmied_detector_state", (*labels, standing.state), 1)
     ratio = told_ratio(standing)
     if ratio is not None:
-        yield Sample("mmied_regression_change_ratio", labels, ratio)
+        yield Sample("mmied_regression_change_ratio", labels, short(ratio))
     if alarming and standing.change is not None:
         yield Sample("mmied_regression_cause", (*labels, standing.change.cause), 1)
     if standing.threshold_ratio is not None and key.metric in WITH_THRESHOLD:
-        yield Sample("mmied_regression_threshold_ratio", labels, standing.threshold_ratio)
+        yield Sample("mmied_regression_threshold_ratio", labels, short(standing.threshold_ratio))
     if standing.minimum_change_ratio is not None and key.metric in WITH_MINIMUM:
-        yield Sample("mmied_detector_minimum_change_ratio", labels, standing.minimum_change_ratio)
+        yield Sample("mmied_detector_minimum_change_ratio", labels, short(standing.minimum_change_ratio))
 
 
 def _host(key: SeriesKey, standing: SeriesStanding) -> Iterator[Sample]:
@@ -74,14 +76,14 @@ def _host(key: SeriesKey, standing: SeriesStanding) -> Iterator[Sample]:
     slow = standing.change is not None and standing.change.worse and standing.change.state == "active"
     yield Sample("mmied_host_slow", labels, float(slow))
     if standing.change_ratio is not None:
-        yield Sample("mmied_host_slow_ratio", labels, standing.change_ratio)
+        yield Sample("mmied_host_slow_ratio", labels, short(standing.change_ratio))
 
 
 def _baseline(labels: tuple[str, str], standings: Mapping[str, SeriesStanding]) -> Iterator[Sample]:
     baselines = {metric: each.baseline for metric, each in standings.items() if each.baseline is not None}
     if not baselines:
         return
-    seconds = {QUANTILES[metric]: baseline.figure for metric, baseline in baselines.items()}
+    seconds = {QUANTILES[metric]: short(baseline.figure) for metric, baseline in baselines.items()}
     yield Sample("mmied_baseline_latency_seconds", labels, Quantiles(dict(sorted(seconds.items()))))
     first = baselines.get("latency_p50", next(iter(baselines.values())))
     yield Sample("mmied_baseline_runs", labels, first.runs)

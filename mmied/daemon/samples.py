@@ -29,3 +29,8 @@ class Sample(NamedTuple):
     name: str
     labels: tuple[str, ...]
     value: float | Quantiles | Distribution
+
+
+def short(figure: float) -> float:
+    """Return a figure with the digits that it can bear: the others would be a tenth of each scrape."""
+    return float(f"{figure:.6g}")

@@ -131,10 +131,13 @@ def _of_newest(
     widened = (1 / mass + before_variance) * noise.inflation(size) * excess
     scale = alternative / (mass * widened)
     cap = CAP * -math.log(noise.accidents)
-    evidence = sum(
+    each = [
         min(max(scale * (own - alternative / 2) / variance, -cap), cap)
         for own, variance in zip(shifts, variances, strict=True)
-    )
+    ]
+    evidence = sum(each)
+    if size > 1:
+        evidence = min(evidence, 2 * (evidence - max(each)))  # no run proves more than the others together
     # Accidents that come in bursts are no independent witnesses.
     evidence = min(evidence, -CAP * (math.log(noise.accidents) + (size - 1) * math.log(noise.bursts)))
     if evidence <= 0:

@@ -126,10 +126,13 @@ def scatter(values: Sequence[float], errors: Sequence[float], segments: Sequence
 
 
 def without_spikes(values: Sequence[float], variances: Sequence[float]) -> list[float]:
-    """Return the values cut to CLIP deviations from the median of their neighbours; the newest have none yet."""
+    """Return the values cut to CLIP deviations from the median of their neighbours, the newest of those before."""
     found = list(values)
-    for i in range(len(values) - SIDE):
-        near = sorted(values[max(0, i - SIDE) : i + SIDE + 1])
+    inner = len(values) - SIDE
+    for i in range(len(values)):
+        near = sorted(values[max(0, i - SIDE) : i + SIDE + 1] if i < inner else values[max(0, i - 2 * SIDE) : i])
+        if not near:
+            continue
         middle = near[len(near) // 2]
         rest = values[i] - middle
         if rest * rest > CLIP * CLIP * variances[i]:

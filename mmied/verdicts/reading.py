@@ -22,7 +22,6 @@ FOLLOWS = 0.15  # standard deviation, about its share, of how far a model follow
 CALM_FOLLOWS = 0.1
 POWER = NormalDist().inv_cdf(0.95)
 WITHIN_RUNS = 3
-AWAY = 0.02  # standard error of a run per factor e that its references are from where they mostly are
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +57,6 @@ def read(points: Sequence[Point], starts: Sequence[float], settings: DetectorSet
     smallest = _smallest(values[begin:end], settings)
     names, companions, expected = _companions(points, settings)
     share = [mean for mean, _ in expected]
-    errors = _with_moves(errors, [row for name, row in zip(names, companions, strict=True) if name != CALM])
     expected_values = without(values, companions, share)
     variance = max(scatter(expected_values, errors, quiet)[0], (FLOOR * smallest) ** 2)
     own = Noise(deviation=math.sqrt(variance))
@@ -115,18 +113,6 @@ def _moved(evidence: Evidence, begin: int) -> Evidence:
         error=evidence.error,
         strength=evidence.strength,
     )
-
-
-def _with_moves(errors: Sequence[float], references: Sequence[Sequence[float]]) -> list[float]:
-    """Return the errors, larger for runs whose references were far from where they mostly are.
-
-    On a host in another state not all work is slowed alike.
-    """
-    if not references:
-        return list(errors)
-    moves = [sum(column) / len(column) for column in zip(*references, strict=True)]
-    usual = median(moves)
-    return [math.hypot(error, AWAY * (move - usual)) for error, move in zip(errors, moves, strict=True)]
 
 
 def _settled_from(values: Sequence[float], variances: Sequence[float]) -> int:

@@ -46,9 +46,9 @@ def test_rarer_alarms_take_more_of_every_series() -> None:
 def test_how_far_means_have_been_off_is_remembered() -> None:
     draw = random.Random(0)
     values = [draw.gauss(0, 0.01) for _ in range(100)]
-    wandered = [value + 0.015 * (40 <= index < 44) for index, value in enumerate(values)]
+    wandered = [value + 0.02 * (40 <= index < 48) for index, value in enumerate(values)]
 
-    assert learned(wandered).record(4) > learned(values).record(4) + 1
+    assert learned(wandered).record(8) > learned(values).record(8) + 1
 
 
 def test_one_spike_is_cut_before_it_counts_as_such_a_record() -> None:
@@ -56,7 +56,7 @@ def test_one_spike_is_cut_before_it_counts_as_such_a_record() -> None:
     values = [draw.gauss(0, 0.01) for _ in range(100)]
     spiked = [value + 0.5 * (index == 50) for index, value in enumerate(values)]
 
-    assert learned(spiked).record(2) == pytest.approx(learned(values).record(2), abs=1.5)
+    assert learned(spiked).record(2) < 5  # it was off by 25 deviations of a mean of two
 
 
 def test_accidents_that_come_in_bursts_are_told_from_lone_ones() -> None:
