@@ -42,7 +42,7 @@ def _judged(ratio: PairedRatio, fit: bool, minimum_ratio: float) -> Succession:
         (abs(1 / bound - 1) for bound in (ratio.control_lower, ratio.control_upper) if bound is not None), default=0.0
     )
     interval = f"{change:+.1%} [{lower:+.1%}, {upper:+.1%}]"
-    told = f"batch size {ratio.batch_size}: a call takes {interval} of the file before, in {ratio.pairs} pairs"
+    told = f"batch size {ratio.batch_size}: a call's time changed by {interval}, in {ratio.pairs} pairs"
     word: Word = "cannot_tell"
     if not fit:
         why = f"{told}, but other work kept the CPUs or the device too busy for that to be fair"

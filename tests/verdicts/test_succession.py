@@ -65,7 +65,7 @@ def test_each_batch_size_is_told_apart_with_its_figures() -> None:
 
     assert [(each.batch_size, each.word) for each in found] == [(1, "slower"), (8, "no_difference")]
     assert found[0].why == (
-        "batch size 1: a call takes +25.0% [+23.5%, +26.6%] of the file before, in 120 pairs; "
+        "batch size 1: a call's time changed by +25.0% [+23.5%, +26.6%], in 120 pairs; "
         "the same file against itself 0.3% at most"
     )
 
