@@ -2,7 +2,8 @@
 
 For each number of newest runs: the likelihood ratio of a shift that matters (the best one, but at least the smallest
 that is worth an alarm) against none, as in a generalized likelihood ratio test over the place of the change (Lai,
-JRSS B 1995). No run counts for more than a cap: one alone, however far out, proves nothing.
+JRSS B 1995). No run counts for more than a cap, nor for much more than the others together: one alone, however far out,
+proves nothing. Where the series has been as far off before, without a shift, nothing is confirmed.
 """
 
 import math
@@ -16,6 +17,7 @@ from mmied.verdicts.noise import CLIP, REFERENCE_RUNS, Noise, recent_excess, wit
 
 LONGEST = 24  # newest runs that may be the new level: a shift that took longer to show was drift
 CAP = 1.0  # most evidence of one run, per logarithm of how rarely runs are far out by accident
+ALONE = 4.0  # times what all others prove, a shift may be proven with the strongest run
 MOST_SPREAD = 64.0  # squared deviations of one run: beyond, it says no more of all of them
 LEAST_BEFORE = 4
 SCATTER_FREEDOM = 1.0  # how many runs the noise learned earlier counts for beside the scatter of the newest
@@ -137,7 +139,7 @@ def _of_newest(
     ]
     evidence = sum(each)
     if size > 1:
-        evidence = min(evidence, 2 * (evidence - max(each)))  # no run proves more than the others together
+        evidence = min(evidence, ALONE * (evidence - max(each)))  # one run proves nothing
     # Accidents that come in bursts are no independent witnesses.
     evidence = min(evidence, -CAP * (math.log(noise.accidents) + (size - 1) * math.log(noise.bursts)))
     if evidence <= 0:

@@ -9,7 +9,7 @@ from mmied.verdicts.noise import REFERENCE_RUNS, Noise
 EXPECTED_EVIDENCE = 1.4  # what the strongest evidence in noise is short of the logarithm of how rare it is
 LEAST = 2.0
 KNOWN = 30  # runs from which on a series' own noise may ask for less than is asked for of any
-SPARED = 2.0  # by how much less, at most: real noise has rare moods that hundreds of runs do not show
+SPARED = 1.0  # by how much less, at most: real noise has rare moods that hundreds of runs do not show
 MOST = 12.0
 LOOKS = (2, 3, 4, 5, 8, 12, 16, 24)  # numbers of newest runs that stand for all
 OVERLAP = 2.0  # alarms over what these looks sum up to, by simulation of independent noise

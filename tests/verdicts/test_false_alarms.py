@@ -3,8 +3,6 @@
 import random
 from itertools import pairwise
 
-import pytest
-
 from mmied.verdicts.false_alarms import SPARED, own_threshold, threshold
 from mmied.verdicts.noise import Noise, learn_noise
 
@@ -21,7 +19,7 @@ def learned(values: list[float]) -> Noise:
 
 
 def test_a_series_quieter_than_what_matters_takes_little_evidence() -> None:
-    quiet, loud = (asked_of(Noise(deviation=each, freedom=60.0)) for each in (0.002, 0.01))
+    quiet, loud = (asked_of(Noise(deviation=each, freedom=60.0)) for each in (0.002, 0.03))
 
     assert quiet == threshold(RATE) - SPARED
     assert quiet < loud
