@@ -30,6 +30,7 @@ __all__ = [
 KEPT_SHIFTS = 20
 LATE_POINTS = 3  # in a row, earlier than what is known: then it is the clock that was put back
 LARGEST = 1e60  # figures beyond it are no measurements, and their squares no numbers
+MATTERS = 0.75  # of the smallest shift: evidence speaks for it from one half on, where little noise hides the rest
 SUSPICIOUS = 0.5  # of the evidence that a shift takes: enough to look again at once
 WANTED_TO_SETTLE = 5  # runs after which a level is known well enough to say that it is the old one again
 
@@ -139,7 +140,8 @@ def _judged(state: State, settings: DetectorSettings, *, confirm: bool = True) -
         noisy: Status = "too_noisy" if len(state.points) >= 2 * LEARNED else "learning"
         what = "no shift" if smallest_found is None else f"no shift below {smallest_found:.0%}"
         return replace(state, status=noisy, why=f"runs differ so much that {what} could be told")
-    if confirm and found.strength >= needed and not reading.drifts:
+    matters = abs(found.shift) >= MATTERS * reading.smallest
+    if confirm and matters and found.strength >= needed and not reading.drifts:
         return _shifted(state, reading, found, settings)
     if confirm and state.pinned and state.status != "regressed":
         against = _against_baseline(state, reading, settings)
