@@ -66,7 +66,7 @@ def test_each_alert_has_a_test_in_which_it_fires_with_all_that_it_says(alert: st
         assert set(each["exp_annotations"]) == {"summary", "description", "runbook_url"}
 
 
-@pytest.mark.parametrize("alert", set(ALERTS) - {NEVER_SILENT})
+@pytest.mark.parametrize("alert", sorted(set(ALERTS) - {NEVER_SILENT}))
 def test_each_alert_has_a_test_in_which_the_same_series_leave_it_silent(alert: str) -> None:
     asked = {name for name, _ in selectors(ALERTS[alert]["expr"])}
     asked |= {name for record in asked & set(RECORDINGS) for name, _ in selectors(RECORDINGS[record]["expr"])}
