@@ -10,8 +10,9 @@ LISTEN ?= 127.0.0.1:9177
 run: $(VENV)/installed  ## profile three demonstration models, on http://127.0.0.1:9177/
 	$(BIN)/mmied demo --state $(STATE) --listen $(LISTEN)
 
+# A process more than there are CPUs: many tests wait for daemons. In the order of the names, long files do not come last.
 test: $(VENV)/installed-dev  ## the whole test suite
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+	$(BIN)/python -m pytest -n $$(( $$(nproc) < 4 ? $$(nproc) + 1 : 4 )) --dist loadfile --no-loadscope-reorder
 
 check: $(VENV)/installed-dev  ## what has to be clean before a commit
 	$(BIN)/ruff format --check .

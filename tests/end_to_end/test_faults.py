@@ -187,11 +187,10 @@ def test_a_full_disk_loses_nothing_committed_and_is_got_over(make_daemon: MakeDa
     daemon.wait_for_state("good", "healthy")
     kept = {run["run_id"] for run in daemon.runs("good")}
     filler = small_disk / "filler"
-    with filler.open("wb") as file:
+    with filler.open("wb", buffering=0) as file:  # what is left of a buffer could not be written at the end
         try:
             while True:
                 file.write(b"x" * 65536)
-                file.flush()
         except OSError:
             pass
     daemon.wait_for(lambda: _value(daemon, "mmied_store_write_failures_total") > 0, "writing fails", seconds=60)

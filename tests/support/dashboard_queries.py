@@ -34,6 +34,7 @@ def faults_of(
         if not found and not may_be_empty(asked):
             faults.append(f"{asked.where}: {expr} finds nothing")
         lacking = asked.labels - {label for series in found for label in series["metric"]}
-        if found and lacking:
+        # Where a query may find nothing, it may find a part: figures of a model as a whole have no scenario.
+        if found and lacking and not may_be_empty(asked):
             faults.append(f"{asked.where}: its legend or links use {sorted(lacking)}, which no series has")
     return faults

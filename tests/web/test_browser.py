@@ -270,6 +270,7 @@ def test_a_click_on_a_chart_opens_the_run(chromium: Any, address: str) -> None:
     page = context.new_page()
     page.goto(f"{address}/models/ranker")
     page.locator(".plot .js-line").first.wait_for()
+    page.locator(".plot .nsewdrag").first.scroll_into_view_if_needed()
     box = page.locator(".plot .nsewdrag").first.bounding_box()
 
     page.mouse.move(box["x"] + 0.8 * box["width"], box["y"] + 40)
