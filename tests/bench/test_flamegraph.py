@@ -162,7 +162,8 @@ def check_python_frames(recorded: Recorded) -> None:
     assert any("model_in_python" in name for name in names)
     assert sum(frame.self_seconds for frame in recorded.frames if "busy" in frame.name) > 0
     assert not any("profiled_call" in name or "pytest" in name for name in names)
-    assert total_seconds(recorded.frames)[0] / recorded.calls == pytest.approx(0.005, rel=0.5)
+    # Five milliseconds; a host that is busy with other tests makes more of it.
+    assert 0.0025 < total_seconds(recorded.frames)[0] / recorded.calls < 0.020
 
 
 def test_cprofile_shares_out_the_time_also_of_recursion(tmp_path: Path) -> None:

@@ -85,7 +85,9 @@ def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
         seed(folder / "state" / "history.sqlite", revision)
         models[0]["optimize"] = {"schedule": "24h", "budget": "60s"}
         daemon.settings["schedule"]["profile"] = "20s"
-        yield daemon.start()
+        daemon.start()
+        daemon.wait_for(lambda: daemon.model("good")["drift_ratio"] is not None, "it ran twice", 90)
+        yield daemon
     finally:
         daemon.stop()
 
