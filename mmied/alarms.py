@@ -7,7 +7,9 @@ from typing import Literal
 
 Severity = Literal["critical", "warning", "info"]
 TargetKind = Literal["webhook", "alertmanager", "apprise"]
-DEFAULT_RUNBOOKS = "docs/runbooks"  # where they lie in the source
+DEFAULT_RUNBOOKS = "docs/runbooks"  # where they lie in the source; give the address of your copy
+SEVERE_CHANGE_RATIO = 0.5  # from which a regression is severe
+FAILED_RUNS = 3  # in a row, that somebody is told of
 TARGET_KINDS: tuple[TargetKind, ...] = ("webhook", "alertmanager", "apprise")
 
 

@@ -14,9 +14,7 @@ from mmied.records import Event, Source
 
 Better = Literal["lower", "higher"]
 Cause = Literal["model", "environment", "host", "contention", "unknown"]
-CAUSES: tuple[Cause, ...] = ("model", "environment", "host", "contention", "unknown")
 SeriesState = Literal["learning", "stable", "suspect", "regressed", "recovered", "too_noisy"]
-SERIES_STATES: tuple[SeriesState, ...] = ("learning", "stable", "suspect", "regressed", "recovered", "too_noisy")
 ChangeState = Literal["active", "recovered", "accepted", "superseded"]
 BaselineSource = Literal["learned", "accepted", "pinned"]
 Unit = Literal["seconds", "per_second", "bytes", "ratio"]

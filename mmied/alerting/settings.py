@@ -5,12 +5,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from string import Template
 
+from mmied.alarms import DEFAULT_RUNBOOKS
 from mmied.alerting.rules import Alert, Recording
 from mmied.alerting.thresholds import THRESHOLDS
 from mmied.errors import MmiedError
 
 DEFAULT_JOB = "mmied"
-DEFAULT_RUNBOOKS = "docs/runbooks"  # where they lie in the source; give the address of your copy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from mmied.alarms import FAILED_RUNS, SEVERE_CHANGE_RATIO
 from mmied.errors import MmiedError
 
 
@@ -19,11 +20,15 @@ class Threshold:
 
 
 THRESHOLDS = (
-    Threshold("severe_change_ratio", 0.5, "change against the baseline from which a regression is severe; 0.5 is 50 %"),
+    Threshold(
+        "severe_change_ratio",
+        SEVERE_CHANGE_RATIO,
+        "change against the baseline from which a regression is severe; 0.5 is 50 %",
+    ),
     Threshold("fleet_hosts", 3, "hosts on which a model has to regress to be a regression of the fleet"),
     Threshold("fleet_share_ratio", 0.5, "share of the model's hosts that has to be exceeded for it", most=1),
     Threshold("objective_days", 14, "days ahead within which an objective that will be crossed is told"),
-    Threshold("failed_runs", 3, "failed runs in a row"),
+    Threshold("failed_runs", FAILED_RUNS, "failed runs in a row"),
     Threshold("stale_intervals", 3, "planned intervals without a successful run"),
     Threshold("starved_share_ratio", 0.8, "share of attempts refused over six hours", most=1),
     Threshold("budget_demand_ratio", 1, "CPU or GPU time that the schedule asks for, over what the budget gives"),

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from mmied import formats
-from mmied.alarms import Alarm
+from mmied.alarms import FAILED_RUNS, SEVERE_CHANGE_RATIO, Alarm
 from mmied.daemon.export_regression import is_alarming
 from mmied.daemon.outlook import Outlook
 from mmied.daemon.standing import Standing
@@ -11,8 +11,6 @@ from mmied.daemon.view import View
 from mmied.regression import HOST, METRICS, ObjectiveStanding, RecordedChange, Unit
 from mmied.reports.regression_words import change_figures, change_size, figure
 
-FAILURES = 3  # in a row, as MmiedProfileFailing has it
-SEVERE_RATIO = 0.5  # as MmiedModelRegressionSevere
 NAMES = {
     "latency_p50": "median latency",
     "latency_p95": "p95 latency",
@@ -53,7 +51,7 @@ def _regressions(view: View) -> Iterator[Alarm]:
 
 def _worse(change: RecordedChange) -> Alarm:
     key = change.key
-    severe = change.change_ratio >= SEVERE_RATIO
+    severe = change.change_ratio >= SEVERE_CHANGE_RATIO
     reasons = "".join(_sentence(evidence.text) for evidence in change.evidence[:3])
     return Alarm(
         name="MmiedModelRegressionSevere" if severe else "MmiedModelRegression",
@@ -124,7 +122,7 @@ def _failures(view: View) -> Iterator[Alarm]:
     for model in view.config.models:
         standing = view.standings.get(model.name, Standing())
         last = standing.last_run
-        if last is None or standing.failures < FAILURES:
+        if last is None or standing.failures < FAILED_RUNS:
             continue
         yield Alarm(
             name="MmiedProfileFailing",

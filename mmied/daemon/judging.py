@@ -4,7 +4,6 @@ Nothing is remembered that the history does not hold but how each series stands:
 """
 
 import logging
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -49,7 +48,6 @@ class Judging:
             if (last := standing.last_success) is not None and last.environment is not None
         }
         self.series: Mapping[SeriesKey, SeriesStanding] = {}
-        self.seconds = 0.0  # that judging has taken
         self.take_config(config)
 
     def take_config(self, config: Config) -> None:
@@ -67,7 +65,6 @@ class Judging:
 
     def judge(self, run: Run, points: Sequence[SeriesPoint]) -> Judged:
         """Judge the series that a run gave points to, the host's own first."""
-        began = time.perf_counter()
         try:
             if self._is_measured_otherwise(run):
                 self._learn_anew(run)
@@ -75,8 +72,6 @@ class Judging:
         except HistoryError as error:
             log.error("series_not_judged", extra={"model": run.model, "error": str(error)})
             return Judged()
-        finally:
-            self.seconds += time.perf_counter() - began
 
     def take_comparison(self, run: Run, result: PredecessorResult) -> Judged:
         """Take in what a changed file was found to be beside the one before."""

@@ -56,11 +56,6 @@ class Regressions:
         """How each series stands."""
         return self._judging.series
 
-    @property
-    def judging_seconds(self) -> float:
-        """What judging has taken since the start."""
-        return self._judging.seconds
-
     def take_config(self, config: Config) -> None:
         """Go on with a new configuration."""
         self._config = config
