@@ -47,7 +47,7 @@ class Leaking(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         y = self.network(x)
-        self.kept.append(torch.ones(16384))  # 64 kB
+        self.kept.append(y.repeat(4, 1))  # 96 kB; a constant would be made once
         return y
 
 

@@ -1,10 +1,8 @@
 """`mmied check`: would the daemon start with this configuration, and the models open?"""
 
 import os
-import shutil
 import socket
 import sys
-import tempfile
 import threading
 import time
 from dataclasses import replace
@@ -12,6 +10,7 @@ from pathlib import Path
 
 from mmied.commands.progress import Progress
 from mmied.commands.run import web_config_of
+from mmied.commands.working import working_folder
 from mmied.config import Config, load_config
 from mmied.daemon.accounts import expected_demand, expected_inspect_demand, search_ratio
 from mmied.daemon.funds import overdrawn_notice
@@ -72,28 +71,24 @@ def _warnings(config: Config) -> list[str]:
 def _load_models(config: Config) -> bool:
     """Open each model in a worker and run one batch of its first scenario; return whether all did."""
     good = True
-    folder = Path(tempfile.mkdtemp(prefix="mmied-check-"))
-    try:
-        with Progress(total=len(config.models)) as progress:
-            for model in config.models:
-                run_id = new_run_id(time.time())
-                job = replace(
-                    make_job(model, config, run_id=run_id, last=None), kind="check", workloads=model.workloads[:1]
-                )
-                progress.begin(model.name, lambda: "opening")
-                run = run_job(
-                    job,
-                    folder=folder / run_id,
-                    limits=worker_limits(config),
-                    host=socket.gethostname(),
-                    stop=threading.Event(),
-                    environ=os.environ,
-                    cache=folder / "cache",
-                )
-                progress.end(run)
-                if run.outcome != "succeeded":
-                    good = False
-                    print(run.log_tail, file=sys.stderr)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with working_folder("check") as folder, Progress(total=len(config.models)) as progress:
+        for model in config.models:
+            run_id = new_run_id(time.time())
+            job = replace(
+                make_job(model, config, run_id=run_id, last=None), kind="check", workloads=model.workloads[:1]
+            )
+            progress.begin(model.name, lambda: "opening")
+            run = run_job(
+                job,
+                folder=folder / run_id,
+                limits=worker_limits(config),
+                host=socket.gethostname(),
+                stop=threading.Event(),
+                environ=os.environ,
+                cache=folder / "cache",
+            )
+            progress.end(run)
+            if run.outcome != "succeeded":
+                good = False
+                print(run.log_tail, file=sys.stderr)
     return good

@@ -1,6 +1,7 @@
 """Run a command's worker in a folder of its own, under a line that tells how far it has come."""
 
 import contextlib
+import fcntl
 import os
 import shutil
 import socket
@@ -22,12 +23,23 @@ from mmied.errors import MmiedError
 from mmied.records import Job, ModelSpec, Run, Workload
 
 
+LOCK = "in-use"  # held while a command works in the folder: the kernel lets go of it, whatever ends the command
+
+
 @contextlib.contextmanager
 def working_folder(command: str) -> Iterator[Path]:
-    """Give a folder that goes when the work is done."""
-    folder = Path(tempfile.mkdtemp(prefix=f"mmied-{command}-"))
+    """Give a folder that goes when the work is done; those of commands that were killed go first."""
+    prefix = f"mmied-{command}-"
+    for lock in Path(tempfile.gettempdir()).glob(f"{prefix}*/{LOCK}"):
+        with contextlib.suppress(OSError), lock.open() as left:  # somebody else's, in use, or gone meanwhile
+            fcntl.flock(left, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(lock.parent)
+    folder = Path(tempfile.mkdtemp(prefix=prefix))
     try:
-        yield folder
+        with (folder / "draft").open("x") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            (folder / "draft").rename(folder / LOCK)  # nobody sees it unlocked
+            yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

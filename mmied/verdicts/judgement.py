@@ -29,7 +29,8 @@ class Judgement:
     """What the newest points of a series came to.
 
     `opened` begins with them; `ended` has the state and the time of changes that ended with them. While something
-    worse is suspected there is a `suspect_since`, and `confirming` is how many runs were made to confirm it.
+    worse is suspected, or that a regression is over, there is a `suspect_since`, and `confirming` is how many runs
+    were made to confirm it.
     """
 
     standing: SeriesStanding
@@ -117,7 +118,7 @@ class _Series:
             standing=self.standing(state, active),
             opened=opened,
             ended=ended,
-            suspect_since=since if self.looks_worse(state) else None,
+            suspect_since=since if self.is_worth_runs(state) else None,
             confirming=0 if since is None else sum(point.confirming and point.at > since for point in self.points),
         )
 
@@ -126,8 +127,10 @@ class _Series:
         ratio = state.change_ratio
         return state.status == "regressed" and (ratio is None or self.sign * ratio >= self.settings.minimum_ratio)
 
-    def looks_worse(self, state: State) -> bool:
-        return state.status == "suspect" and (state.suspect_ratio is None or self.sign * state.suspect_ratio > 0)
+    def is_worth_runs(self, state: State) -> bool:
+        """Tell whether what is suspected would begin an alarm, or end one."""
+        worse = state.suspect_ratio is None or self.sign * state.suspect_ratio > 0
+        return worse if state.status == "suspect" else state.status == "regressed" and not worse
 
     def follow(self) -> State:
         """Return the detector's state after the newest point."""

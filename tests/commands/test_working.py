@@ -1,5 +1,7 @@
 """A command tells of its worker in its own words, and leaves no folder behind."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -35,3 +37,22 @@ def test_the_working_folder_goes_whatever_happens() -> None:
         (folder / "model.pt").touch()
         raise KeyboardInterrupt
     assert not folder.exists()
+
+
+def test_what_a_killed_command_left_goes_with_the_next_one_and_what_one_works_in_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    works = "import sys\nfrom mmied.commands.working import working_folder\n"
+    works += "with working_folder('test') as folder: print(folder, flush=True); sys.stdin.read()"
+    command = [sys.executable, "-c", works]
+    environ = {"TMPDIR": str(tmp_path)}
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environ) as other:
+        assert other.stdout is not None
+        of_other = Path(other.stdout.readline().strip())
+        with working_folder("test"):
+            assert of_other.exists()
+        other.kill()
+    assert of_other.exists()
+    with working_folder("test"):
+        assert not of_other.exists()

@@ -24,6 +24,7 @@ class Followed:
     points: list[SeriesPoint] = field(default_factory=list)
     changes: dict[str, RecordedChange] = field(default_factory=dict)
     standing: SeriesStanding | None = None
+    suspected: bool = False
 
     def run(self, count: int, level: float, judged: bool = True) -> "Followed":
         for _ in range(count):
@@ -41,7 +42,7 @@ class Followed:
         newest = self.points[-WINDOW:]
         known = sorted(self.changes.values(), key=lambda change: -change.started_at)
         found = judge_series(P50, "cpu", newest, SETTINGS, changes=known)
-        self.standing = found.standing
+        self.standing, self.suspected = found.standing, found.suspect_since is not None
         for name, (state, at) in (found.ended or {}).items():
             self.changes[name] = replace(self.changes[name], state=state, ended_at=at)
         if found.opened is not None:
@@ -72,6 +73,14 @@ def test_noise_is_no_change(learned: Followed) -> None:
 
 def test_a_regression_that_is_over_is_one_record(learned: Followed) -> None:
     assert learned.run(15, 0.012).run(15, 0.01).told == [(True, "recovered", near(0.2))]
+
+
+def test_runs_are_wanted_to_confirm_what_begins_an_alarm_and_what_ends_one(learned: Followed) -> None:
+    assert learned.run(1, 0.012).suspected
+    assert not learned.run(15, 0.012).suspected
+    assert learned.run(1, 0.01).suspected
+    assert not learned.run(15, 0.01).suspected
+    assert not learned.run(1, 0.008).suspected
 
 
 def test_a_regression_that_is_half_undone_stays_one(learned: Followed) -> None:
