@@ -22,7 +22,6 @@ from mmied.daemon.outcome import Limits
 from mmied.errors import MmiedError
 from mmied.records import Job, ModelSpec, Run, Workload
 
-
 LOCK = "in-use"  # held while a command works in the folder: the kernel lets go of it, whatever ends the command
 
 
