@@ -29,10 +29,10 @@ LOCK = "in-use"  # held while a command works in the folder: the kernel lets go 
 def working_folder(command: str) -> Iterator[Path]:
     """Give a folder that goes when the work is done; those of commands that were killed go first."""
     prefix = f"mmied-{command}-"
-    for lock in Path(tempfile.gettempdir()).glob(f"{prefix}*/{LOCK}"):
-        with contextlib.suppress(OSError), lock.open() as left:  # somebody else's, in use, or gone meanwhile
-            fcntl.flock(left, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            shutil.rmtree(lock.parent)
+    for left in Path(tempfile.gettempdir()).glob(f"{prefix}*/{LOCK}"):
+        with contextlib.suppress(OSError), left.open() as lock:  # somebody else's, in use, or gone meanwhile
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(left.parent)
     folder = Path(tempfile.mkdtemp(prefix=prefix))
     try:
         with (folder / "draft").open("x") as lock:
