@@ -65,9 +65,12 @@ def main() -> int:
     parser.add_argument("--runs", type=int, default=10_000, help="without a change, of each kind; default: %(default)s")
     parser.add_argument("--seed", type=int, default=1, help="default: %(default)s")
     parser.add_argument("--half", choices=("all", "even", "odd"), default="all", help="of the runs, by stretches")
+    parser.add_argument(
+        "--references", nargs="+", default=("R1", "R2"), metavar="ROW", help="S: almost the model itself"
+    )
     parser.add_argument("--peers", action="store_true", help="other rules on the same series too: takes an hour")
     options = parser.parse_args()
-    pool = read_runs(options.data / "local_noise" / "runs.npz")
+    pool = read_runs(options.data / "local_noise" / "runs.npz", options.references)
     parts = {"light load": half(pool[:LIGHT], options.half), "light and heavy load": half(pool, options.half)}
     sizes = {"light load": (0.02, 0.05), "light and heavy load": (0.05, 0.10)}
     bars = {"light load": ((0.02, 5, 0.95), (0.05, 2, 0.99)), "light and heavy load": ((0.05, 4, 0.95), (0.1, 3, 0.99))}
@@ -93,8 +96,8 @@ def main() -> int:
     return report(figures)
 
 
-def read_runs(path: Path) -> list[Point]:
-    """Return the summaries of the recorded runs."""
+def read_runs(path: Path, references: Sequence[str]) -> list[Point]:
+    """Return the summaries of the recorded runs, beside those of what ran between their calls."""
     recorded = np.load(path)
 
     def iterations(name: str, run: int) -> Iterations:
@@ -103,7 +106,7 @@ def read_runs(path: Path) -> list[Point]:
 
     found = []
     for run in range(len(recorded["T"])):
-        summary = summarize_latency(iterations("T", run), {name: iterations(name, run) for name in ("R1", "R2")})
+        summary = summarize_latency(iterations("T", run), {name: iterations(name, run) for name in references})
         assert summary is not None
         # What a peer is fed: the median of the run.
         found.append(replace(summary.point(at=float(run)), epoch=str(float(np.median(recorded["T"][run])))))

@@ -19,15 +19,17 @@ from mmied.history.mounts import network_file_system
 READERS = 8  # pages and commands that may read at once; idle ones beyond the first are closed
 VACUUM_PAGES = 1000  # at a time: 4 MiB, so that the file is not locked for long
 
+_CACHE = "cache_size=-256"  # KiB a connection: the kernel caches the file as well
 _WRITER_PRAGMAS = (
     "auto_vacuum=INCREMENTAL",  # takes effect only before anything is in the file, WAL's own mark included
     "journal_mode=WAL",
     "synchronous=FULL",  # NORMAL can lose the last commits when the power fails
     "foreign_keys=ON",
+    _CACHE,
     "wal_autocheckpoint=1000",
     "journal_size_limit=4194304",
 )
-_READER_PRAGMAS = ("query_only=ON",)
+_READER_PRAGMAS = ("query_only=ON", _CACHE)
 _NO_BEGIN = "mmied_no_begin"  # an execution option, for what cannot run in a transaction: a checkpoint
 
 

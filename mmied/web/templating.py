@@ -18,6 +18,8 @@ def environment() -> Environment:
     """Return Jinja's environment of the pages."""
     env = with_report_words(templating.environment(HERE / "templates"))
     env.globals |= {"asset": _addresses().__getitem__}
+    for template in (HERE / "templates").iterdir():
+        env.get_template(template.name)  # now: what compiling takes for a moment is used again by what comes later
     return env
 
 
