@@ -23,8 +23,9 @@ M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8  # of malloc.h
 def hold_little_memory() -> None:
     """Have the C library keep little of what is freed, in one arena for all threads, and Python look for less garbage.
 
-    It was 7 MB of 88 after a run and all pages. Malloc is no bottleneck of a daemon that mostly sleeps. What was imported lives as long as the process: without it in its sight the collector, which waits
-    for garbage in proportion to what it sees, comes sooner.
+    The former was 7 MB of 88 after a run and all pages; malloc is no bottleneck of a daemon that mostly sleeps. As to
+    the latter, what was imported lives as long as the process: without it in its sight the collector, which waits for
+    garbage in proportion to what it sees, comes sooner.
     """
     tune = getattr(ctypes.CDLL(None), "mallopt", None)  # glibc's, as malloc_trim is
     if tune is not None:
