@@ -54,13 +54,6 @@ class Summary:
         )
 
 
-def summarize_figure(value: float | None) -> Summary | None:
-    """Return the summary of a figure that a run has only one of: memory, throughput, seconds to load."""
-    if value is None or not math.isfinite(value) or value <= 0:
-        return None
-    return Summary(value=math.log(value))
-
-
 def summarize_latency(iterations: Iterations, references: Mapping[str, Iterations]) -> Summary | None:
     """Return the summary of a run's calls beside its reference work; None where there is nothing to sum up."""
     samples, _, fit = latency_samples(iterations)

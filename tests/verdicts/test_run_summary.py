@@ -6,7 +6,7 @@ import random
 import pytest
 
 from mmied.records import Iterations
-from mmied.verdicts.run_summary import Summary, summarize_figure, summarize_latency
+from mmied.verdicts.run_summary import Summary, summarize_latency
 
 
 def run(
@@ -115,18 +115,6 @@ def test_what_others_took_is_not_the_models() -> None:
 def test_no_calls_have_no_summary() -> None:
     assert summarize_latency(Iterations(wall_seconds=(), wait_seconds=()), {}) is None
     assert summarize_latency(Iterations(wall_seconds=(0.0,), wait_seconds=(0.0,)), {}) is None
-
-
-@pytest.mark.parametrize("value", [None, math.nan, math.inf, 0.0, -1.0])
-def test_a_figure_that_is_none_has_no_summary(value: float | None) -> None:
-    assert summarize_figure(value) is None
-
-
-def test_one_figure_is_taken_as_it_is() -> None:
-    found = summarize_figure(2.0)
-
-    assert found is not None
-    assert (found.value, found.uncertainty) == (math.log(2.0), 0.0)
 
 
 def test_a_point_takes_over_all_that_the_detector_wants() -> None:
