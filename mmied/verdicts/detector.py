@@ -141,7 +141,8 @@ def _judged(state: State, settings: DetectorSettings, *, confirm: bool = True) -
         what = "no shift" if smallest_found is None else f"no shift below {smallest_found:.0%}"
         return replace(state, status=noisy, why=f"runs differ so much that {what} could be told")
     matters = abs(found.shift) >= MATTERS * reading.smallest
-    if confirm and matters and found.strength >= needed and not reading.drifts:
+    proven = matters and found.strength >= needed and not reading.drifts
+    if confirm and proven and state.points[-1].at - state.points[found.first].at >= settings.least_seconds:
         return _shifted(state, reading, found, settings)
     if confirm and state.pinned and state.status != "regressed":
         against = _against_baseline(state, reading, settings)

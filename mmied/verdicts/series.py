@@ -36,6 +36,7 @@ class DetectorSettings:
     better: Literal["lower", "higher"] = "lower"
     scale: Literal["log", "plain"] = "log"  # what the points' values are; references count on a log scale only
     window: int = 120  # points that are remembered
+    least_seconds: float = 0.0  # that a shift lasts: runs close in time may have met one and the same disturbance
     too_noisy_ratio: float = 0.5  # a series in which only larger shifts could be found is not judged
 
 

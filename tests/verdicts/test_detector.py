@@ -65,6 +65,18 @@ def test_confirming_runs_may_come_minutes_later() -> None:
     assert judge(fed, SETTINGS).shifts[0].first_at == fed[60].at
 
 
+def test_runs_within_seconds_of_each_other_may_have_met_the_same_burst() -> None:
+    exposed = DetectorSettings(least_seconds=60.0)
+    fed = points([*noise(60), 0.5])
+    fed += [replace(fed[60], at=fed[60].at + 8, value=0.51), replace(fed[60], at=fed[60].at + 68, value=0.49)]
+
+    assert judge(fed[:-1], SETTINGS).shifts
+    assert judge(fed[:-1], exposed).status == "suspect"
+    assert judge(fed, exposed).shifts[0].first_at == fed[60].at
+    over = [*fed[:-1], replace(fed[-1], value=0.0)]
+    assert not judge(over, exposed).shifts
+
+
 def test_a_return_to_normal_before_confirmation_is_no_change() -> None:
     state = judge(points([*noise(60), 0.1, *noise(10, seed=1)]), SETTINGS)
 
