@@ -99,7 +99,7 @@ def reader(tmp_path: Path, models: Path, ports: dict[str, int]) -> Iterator[Read
             "127.0.0.1:9090": f"127.0.0.1:{ports['prometheus']}",
             # Time
             "scrape_interval: 15s": "scrape_interval: 1s",
-            "--budget 10m": "--budget 8s",
+            "--budget 10m": "--budget 20s",
         },
         ports=ports,
     )
