@@ -11,12 +11,13 @@ import psutil
 
 SUPPORT = Path(__file__).parents[1] / "support"
 SCRIPT = """
-import os, sys, threading
+import os, signal, sys, threading
 from pathlib import Path
 from mmied.daemon.launch import run_job
 from mmied.daemon.outcome import Limits
 from mmied.records import Job, ModelSpec, Source
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # what a shell runs in the background ignores it
 spec = ModelSpec(name="m", source=Source(kind="factory", factory="a:b"), inputs=())
 job = Job(run_id=f"interrupted-{os.getpid()}", kind="check", model=spec, workloads=(), scenario_seconds=1.0)
 run_job(
