@@ -29,10 +29,7 @@ LOCK = "in-use"  # held while a command works in the folder: the kernel lets go 
 def working_folder(command: str) -> Iterator[Path]:
     """Give a folder that goes when the work is done; those of commands that were killed go first."""
     prefix = f"mmied-{command}-"
-    for left in Path(tempfile.gettempdir()).glob(f"{prefix}*/{LOCK}"):
-        with contextlib.suppress(OSError), left.open() as lock:  # somebody else's, in use, or gone meanwhile
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            shutil.rmtree(left.parent)
+    _sweep(prefix)
     folder = Path(tempfile.mkdtemp(prefix=prefix))
     try:
         with (folder / "draft").open("x") as lock:
@@ -41,6 +38,19 @@ def working_folder(command: str) -> Iterator[Path]:
             yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _sweep(prefix: str) -> None:
+    """Remove the folders of this user whose commands are no more.
+
+    Others' are not even opened: anybody may put a pipe in the temporary folder, on which opening would hang.
+    """
+    for left in Path(tempfile.gettempdir()).glob(f"{prefix}*/{LOCK}"):
+        with contextlib.suppress(OSError):  # in use, or gone meanwhile
+            if left.parent.lstat().st_uid == os.geteuid():
+                with left.open() as lock:
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    shutil.rmtree(left.parent)
 
 
 def run_worker(

@@ -28,7 +28,7 @@ ANEW = ("device", "inputs")  # facts of a run: where they change, what was learn
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
-    """What judging a run came to: suspicions of something worse, the confirming runs made for them, and new changes."""
+    """What judging a run came to: whether it left a suspicion, the confirming runs made for it, and new changes."""
 
     suspicious: bool = False
     confirming: int = 0

@@ -1,5 +1,6 @@
 """A command tells of its worker in its own words, and leaves no folder behind."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -8,7 +9,7 @@ import pytest
 from builders import failed, make_run
 
 from mmied.codec import to_json
-from mmied.commands.working import phase_of, require_success, sentence_of, working_folder
+from mmied.commands.working import LOCK, phase_of, require_success, sentence_of, working_folder
 from mmied.errors import MmiedError
 
 
@@ -56,3 +57,14 @@ def test_what_a_killed_command_left_goes_with_the_next_one_and_what_one_works_in
     assert of_other.exists()
     with working_folder("test"):
         assert not of_other.exists()
+
+
+@pytest.mark.root
+def test_what_somebody_else_put_there_is_not_even_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    trap = tmp_path / "mmied-test-trap"
+    trap.mkdir()
+    os.mkfifo(trap / LOCK)  # to open it would wait for a writer
+    os.chown(trap, 65534, 65534)
+    with working_folder("test"):
+        assert trap.exists()
