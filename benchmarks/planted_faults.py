@@ -261,7 +261,7 @@ def world_for(fault: Fault) -> Iterator[World]:
             "name": "victim",
             "source": sources[fault.source],
             "inputs": inputs,
-            "batch_sizes": [8],
+            "batch_sizes": [8 if fault.threads == 1 else 64],  # so large that a second thread is worth having
             "threads": fault.threads,
         }
         bystander = {
