@@ -225,8 +225,8 @@ def try_fault(fault: Fault) -> Seen:
 
 def nothing_at_all(runs: int) -> tuple[int, int]:
     """Return the false alarms of a daemon on models that nobody touches, and the runs that it made."""
-    with world_for(FAULTS[0]) as world, neighbour(), running_daemon(world.config, world.port, {}) as daemon:
-        while (made := sum(runs_of(daemon, name) for name in ("victim", "bystander"))) < runs:
+    with world_for(FAULTS[0]) as world, neighbour(), running_daemon(world.config, world.port, {}):
+        while (made := recorded_runs(world)) < runs:
             print(f"  nothing at all: {made} of {runs} runs, {len(regressions(world))} regressions", flush=True)
             time.sleep(60)
         found = regressions(world)
@@ -333,15 +333,22 @@ def wait_for_regression(
 
 def regressions(world: World) -> list[RecordedChange]:
     """Return what the history says became worse, oldest first."""
-    store = Store.open(world.folder / "state" / "history.sqlite", host=socket.gethostname())
-    try:
+    with contextlib.closing(open_history(world)) as store:
         return sorted(store.changes(worse=True), key=lambda change: change.confirmed_at)
-    finally:
-        store.close()
+
+
+def recorded_runs(world: World) -> int:
+    """Return how many runs of both models are in the history."""
+    with contextlib.closing(open_history(world)) as store:
+        return len(store.last_runs(limit=100_000, kind="profile"))
+
+
+def open_history(world: World) -> Store:
+    return Store.open(world.folder / "state" / "history.sqlite", host=socket.gethostname())
 
 
 def runs_of(daemon: Daemon, model: str) -> int:
-    """Return how many runs of a model have been judged."""
+    """Return how many runs of a model the detector looks at: as many as have been judged, up to its window."""
     found = next(each for each in daemon.status()["models"] if each["name"] == model)
     return max((each["runs"] for each in found["series"]), default=0)
 

@@ -55,7 +55,8 @@ class Machine:
             env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"},
         )
         if check and done.returncode != 0:
-            raise AssertionError(f"{command} ended with {done.returncode}:\n{done.stdout}{done.stderr}\n{self.log}")
+            said = f"{done.stdout}{done.stderr}\n{self.log[-6000:]}"
+            raise AssertionError(f"{command} ended with {done.returncode}:\n{said}")
         return done.stdout
 
     def show(self, name: str, unit: str = "mmied.service") -> str:
@@ -66,7 +67,7 @@ class Machine:
     def log(self) -> str:
         """What mmied wrote to the journal, with systemd's own words about it."""
         journal = self.run("journalctl", "--no-pager", "--output=short-monotonic", "--unit=mmied", check=False)
-        return (journal or self.boot_log)[-6000:]
+        return journal or self.boot_log
 
     @property
     def boot_log(self) -> str:
@@ -81,7 +82,7 @@ class Machine:
             if found:
                 return found
             time.sleep(0.1)
-        raise AssertionError(f"waited {seconds:g} s in vain until {what}; log:\n{self.log}")
+        raise AssertionError(f"waited {seconds:g} s in vain until {what}; log:\n{self.log[-6000:]}")
 
 
 @contextlib.contextmanager
