@@ -33,7 +33,7 @@ AROUND_SECONDS = 3.0
 REPEATS = 3
 LOOK_SECONDS = 0.002
 # What the parts are called, in their order. "measure" is the first call, warming up and the timed calls.
-PARTS = ("spawn", "import", "load", "measure", "memory", "write and exit", "record")
+PARTS = ("spawn", "import", "load", "measure", "memory", "outputs", "write and exit", "record")
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +123,7 @@ def note_phases(folder: Path, marks: list[tuple[float, str]], done: threading.Ev
 
 def seconds_by_part(marks: list[tuple[float, str]]) -> dict[str, float]:
     """Add up the seconds from each mark to the next by the part that the mark begins."""
-    names = {"warmup": "measure", "done": "write and exit"}
+    names = {"warmup": "measure", "golden": "outputs", "done": "write and exit"}
     seconds = dict.fromkeys(PARTS, 0.0)
     for (at, phase), (following, _) in itertools.pairwise(marks):
         word = phase.partition(" ")[0]

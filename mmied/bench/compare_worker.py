@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from mmied.bench import worker
 from mmied.bench.failures import sentence_of
+from mmied.bench.lasting_imports import lasting_imports
 from mmied.bench.orders import INTERLEAVED_FILE, CompareOrder, InterleavedResult, take_order
 from mmied.bench.speedups import notes_on, notes_on_shapes, ratios_of
 from mmied.bench.steps import Steps
@@ -31,7 +32,8 @@ def compare(job: Job, folder: Path, report: worker.Report) -> None:
     order = take_order(CompareOrder, folder)
     steps = Steps(report, len(order.models) + len(job.workloads) + 1)
     steps.reached("import")
-    from mmied.bench.contest import Contest
+    with lasting_imports():
+        from mmied.bench.contest import Contest
 
     contest = Contest(order, scratch=folder)
     found = _Found()

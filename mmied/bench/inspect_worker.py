@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from mmied.bench import worker
 from mmied.bench.failures import sentence_of
+from mmied.bench.lasting_imports import lasting_imports
 from mmied.codec import to_json
 from mmied.history.artifacts import FILES, FLAME_FILE, INSPECTION_FILE
 from mmied.inspection import Inspection
@@ -29,12 +30,13 @@ def inspect(job: Job, folder: Path, report: worker.Report) -> None:
     """Run the deep passes over the job's first workload. Raises whatever the model raises outside of a pass."""
     began = time.perf_counter()
     # torch is imported here and not above: what fails in it has to be told like anything else.
-    import torch
+    with lasting_imports():
+        import torch
 
-    from mmied.bench import inspecting
-    from mmied.bench.profilers.flamegraph import graph_of
-    from mmied.bench.profilers.recorded import Recorded
-    from mmied.bench.session import Session
+        from mmied.bench import inspecting
+        from mmied.bench.profilers.flamegraph import graph_of
+        from mmied.bench.profilers.recorded import Recorded
+        from mmied.bench.session import Session
 
     (workload, *_) = job.workloads
     session = Session(job.model, scratch=folder, known_digests=job.known_digests)

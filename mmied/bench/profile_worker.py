@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from mmied.bench import worker
+from mmied.bench.lasting_imports import lasting_imports
 from mmied.bench.orders import FLAME_FILE, PROFILE_FILE, ProfileOrder, take_order
 from mmied.bench.steps import Steps
 from mmied.codec import to_json
@@ -19,11 +20,12 @@ PHASES_OF_A_WORKLOAD = 3  # warmup, measure, memory
 def profile(job: Job, folder: Path, report: worker.Report) -> None:
     """Profile the job's model as its order says. Raises whatever the model raises."""
     # torch is imported here and not above: what fails in it has to be told like anything else.
-    from mmied.bench.dataset import fed_by, read_dataset
-    from mmied.bench.importing import import_callable
-    from mmied.bench.inspecting import PASSES
-    from mmied.bench.profiling import profile_session
-    from mmied.bench.session import Session
+    with lasting_imports():
+        from mmied.bench.dataset import fed_by, read_dataset
+        from mmied.bench.importing import import_callable
+        from mmied.bench.inspecting import PASSES
+        from mmied.bench.profiling import profile_session
+        from mmied.bench.session import Session
 
     order = take_order(ProfileOrder, folder)
     deep = len(PASSES) if order.detailed else 1  # without details the hardware is watched all the same

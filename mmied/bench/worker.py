@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from mmied.bench.failures import brief, reason_of
+from mmied.bench.lasting_imports import lasting_imports
 from mmied.codec import from_json, to_json
 from mmied.errors import ModelError
 from mmied.records import Job, Run, Workload, WorkloadResult
@@ -94,7 +95,11 @@ def main(folder: Path, work: Work | None = None) -> int:
 def _measure_all(job: Job, folder: Path, report: Report) -> None:
     began = time.perf_counter()
     # torch is imported here and not above: what fails or hangs in it has to be told like anything else.
-    from mmied.bench.session import Session
+    with lasting_imports():
+        from mmied.bench.session import Session
+
+        if job.model.source.kind == "exported":
+            import torch.export.pt2_archive  # noqa: F401 - reading one imports half a compiler
 
     session = Session(job.model, scratch=folder, known_digests=job.known_digests)
     report.update(phase="load", import_seconds=time.perf_counter() - began)

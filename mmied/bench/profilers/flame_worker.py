@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from mmied.bench import worker
+from mmied.bench.lasting_imports import lasting_imports
 from mmied.codec import to_json
 from mmied.records import Job
 
@@ -21,9 +22,10 @@ def record(
 ) -> None:
     """Profile `calls` calls of the job's model and write the graph into `folder`. Raises whatever the model raises."""
     # torch is imported here and not above: what fails in it has to be told like anything else.
-    from mmied.bench.dataset import fed_by, read_dataset
-    from mmied.bench.profilers import flamegraph
-    from mmied.bench.session import Session
+    with lasting_imports():
+        from mmied.bench.dataset import fed_by, read_dataset
+        from mmied.bench.profilers import flamegraph
+        from mmied.bench.session import Session
 
     flamegraph.PROFILERS[profiler].require()  # before a large model is read
     samples = read_dataset(dataset) if dataset is not None else None

@@ -12,6 +12,7 @@ import traceback
 from pathlib import Path
 
 from mmied.bench.failures import reason_of, sentence_of
+from mmied.bench.lasting_imports import lasting_imports
 from mmied.bench.trial.protocol import JOB_FILE, Command, NotApplicable, Reply, ServeJob
 from mmied.bench.worker import die_with_parent
 from mmied.codec import from_json, to_json
@@ -27,10 +28,11 @@ def main(folder: Path, reply_descriptor: int, parent: int) -> int:
         served = None
         for line in sys.stdin:
             try:
-                # torch is imported here and not above: what fails or hangs in it has to be told like anything else.
-                from mmied.bench.trial.served import Served
-
-                served = served or Served(job, folder)
+                if served is None:
+                    # torch is imported here and not above: what fails or hangs in it has to be told like all else.
+                    with lasting_imports():
+                        from mmied.bench.trial.served import Served
+                    served = Served(job, folder)
                 reply = served.answer(from_json(Command, line))
             except NotApplicable as error:
                 reply = Reply(failure="not_applicable", message=str(error))
