@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 NEEDS = {
     "browser": ("Debian's package `chromium`", lambda: shutil.which("chromium") is not None),
@@ -33,6 +34,10 @@ NEEDS = {
     "gpu": ("a CUDA device", lambda: any(Path("/dev").glob("nvidia[0-9]*"))),
 }
 NEVER_REQUIRED = {"gpu"}
+
+# How long an example takes says something of the host that the tests share, and nothing of the code.
+settings.register_profile("mmied", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("mmied")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -519,7 +519,7 @@ def recorded_calls(draw: st.DrawFn) -> list[list[Passage]]:
     return calls
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(recorded_calls(), st.floats(1e-9, 2e-3))
 def test_own_times_always_sum_to_the_call_and_none_is_below_zero(calls: list[list[Passage]], bare: float) -> None:
     times = sum_by_part(calls, 5, bare_seconds=bare)

@@ -104,7 +104,7 @@ _MODELS = st.lists(st.dictionaries(_KEYS, _DATA, max_size=6), max_size=2)
 
 
 @given(data=_DATA | st.dictionaries(_KEYS, _DATA) | st.fixed_dictionaries({"models": _MODELS}))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_whatever_yaml_is_given_it_is_read_or_refused_in_sentences(data, tmp_path_factory):
     file = tmp_path_factory.getbasetemp() / "any.yaml"
     file.write_text(yaml.safe_dump(data), encoding="utf-8")
@@ -117,7 +117,7 @@ def test_whatever_yaml_is_given_it_is_read_or_refused_in_sentences(data, tmp_pat
 
 
 @given(content=st.binary(max_size=60) | st.text("ab:-[]{}&*!|>'\"#%@ \n\t\\0", max_size=60).map(str.encode))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_whatever_bytes_are_given_there_is_no_traceback(content, tmp_path_factory):
     file = tmp_path_factory.getbasetemp() / "any.yaml"
     file.write_bytes(content)

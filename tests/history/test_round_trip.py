@@ -98,7 +98,7 @@ some_runs = st.builds(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(some_runs)
 def test_any_run_comes_back_as_it_was_recorded(store, some_run):
     some_run = replace(some_run, run_id=str(uuid4()))  # a run id stands for one run only

@@ -51,13 +51,13 @@ LEAVES = {
 }
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=20, suppress_health_check=list(HealthCheck))
 @given(any_value(Profile))
 def test_every_profile_survives(profile: Profile) -> None:
     assert read_profile(to_json(profile), "p.json") == profile
 
 
-@settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=10, suppress_health_check=list(HealthCheck))
 @given(any_value(ComparisonReport))
 def test_every_comparison_survives(report: ComparisonReport) -> None:
     assert read_comparison(to_json(report), "c.json") == report

@@ -229,7 +229,7 @@ def test_wrong_arguments_are_told(arguments: dict[str, object], word: str) -> No
         find_changes([1.0] * 10, **arguments)  # type: ignore[arg-type]
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.floats(1.0, 1e6), min_size=2 * SHORTEST, max_size=120), st.sampled_from([2.0**-40, 2.0**-9, 1024.0]))
 def test_the_unit_of_a_series_changes_no_verdict(series: list[float], scale: float) -> None:
     before = [change.index for change in find_changes(series)]
@@ -237,7 +237,7 @@ def test_the_unit_of_a_series_changes_no_verdict(series: list[float], scale: flo
     assert [change.index for change in find_changes(np.array(series) * scale)] == before
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.floats(-1e6, 1e6), st.integers(0, 300))
 def test_a_constant_series_never_changes(level: float, count: int) -> None:
     assert find_changes([level] * count) == []
