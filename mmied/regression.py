@@ -50,9 +50,24 @@ METRICS: Mapping[str, MetricKind] = {
 }
 
 
+def host_scenario(device: str, threads: int | None) -> str:
+    """Return the scenario of the host's own series: on a CPU, reference work in other threads is other work.
+
+    A host that lost a CPU is slower for what has two threads, and as fast as ever for what has one.
+    """
+    if device != "cpu" or threads is None:
+        return device
+    return f"{device}-{threads}-{'thread' if threads == 1 else 'threads'}"
+
+
+def device_of_host(scenario: str) -> str:
+    """Return the device of one of the host's own scenarios."""
+    return scenario.partition("-")[0]
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class SeriesKey:
-    """One series of this host. The host's own have the model HOST, and the device that was looked at as scenario."""
+    """One series of this host. The host's own have the model HOST, and `host_scenario` as scenario."""
 
     model: str
     scenario: str  # "" for what is of a model as a whole

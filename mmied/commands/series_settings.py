@@ -2,7 +2,7 @@
 
 from mmied.config import Config
 from mmied.history.store import Store
-from mmied.regression import HOST, SeriesKey, SeriesPoint, SeriesStanding
+from mmied.regression import HOST, SeriesKey, SeriesPoint, SeriesStanding, device_of_host
 from mmied.verdicts.judgement import judge_series
 from mmied.verdicts.series import DetectorSettings
 from mmied.verdicts.worthwhile import WINDOW, settings_of
@@ -29,7 +29,7 @@ def judged_points(store: Store, key: SeriesKey) -> tuple[SeriesPoint, ...]:
 def standing_of(config: Config, store: Store, key: SeriesKey) -> SeriesStanding:
     """Return how a series stands by what the history holds; nothing is written."""
     model = next((model for model in config.models if model.name == key.model), None)
-    device = model.spec.device if model is not None else key.scenario if key.model == HOST else ""
+    device = model.spec.device if model is not None else device_of_host(key.scenario) if key.model == HOST else ""
     return judge_series(
         key,
         device,

@@ -1,5 +1,6 @@
 """The regression family of metrics: how each judged series stands, and the host's own."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from itertools import groupby
 
@@ -7,7 +8,7 @@ from mmied import catalog
 from mmied.daemon.samples import Quantiles, Sample, short
 from mmied.daemon.standing import Standing
 from mmied.daemon.view import View
-from mmied.regression import HOST, SeriesKey, SeriesStanding
+from mmied.regression import HOST, SeriesKey, SeriesStanding, device_of_host
 from mmied.verdicts.worthwhile import drift_bound
 
 QUANTILES = {"latency_p50": "0.5", "latency_p95": "0.95", "latency_p99": "0.99"}
@@ -21,10 +22,9 @@ def regression_samples(view: View) -> Iterator[Sample]:
     """Yield the samples of the regression family, for the models of the configuration and for the host."""
     names = {model.name for model in view.config.models}
     for key, standing in sorted(view.series.items(), key=lambda item: item[0]):
-        if key.model == HOST:
-            yield from _host(key, standing)
-        elif key.model in names:
+        if key.model in names:
             yield from _series(key, standing, view)
+    yield from _host({key: standing for key, standing in view.series.items() if key.model == HOST})
     latencies = [key for key in sorted(view.series) if key.model in names and key.metric in QUANTILES]
     for labels, keys in groupby(latencies, key=lambda key: (key.model, key.scenario)):
         yield from _baseline(labels, {key.metric: view.series[key] for key in keys})
@@ -71,12 +71,17 @@ def _series(key: SeriesKey, standing: SeriesStanding, view: View) -> Iterator[Sa
         yield Sample("mmied_detector_minimum_change_ratio", labels, short(standing.minimum_change_ratio))
 
 
-def _host(key: SeriesKey, standing: SeriesStanding) -> Iterator[Sample]:
-    labels = (key.scenario, key.metric.removeprefix("reference_"))
-    slow = standing.change is not None and standing.change.worse and standing.change.state == "active"
-    yield Sample("mmied_host_slow", labels, float(slow))
-    if standing.change_ratio is not None:
-        yield Sample("mmied_host_slow_ratio", labels, short(standing.change_ratio))
+def _host(series: Mapping[SeriesKey, SeriesStanding]) -> Iterator[Sample]:
+    """Yield how slow each device is in each kind of work: where it is looked at in several threads, at its worst."""
+    of_work: dict[tuple[str, str], list[SeriesStanding]] = defaultdict(list)
+    for key, standing in sorted(series.items(), key=lambda item: item[0]):
+        of_work[device_of_host(key.scenario), key.metric.removeprefix("reference_")].append(standing)
+    for labels, standings in of_work.items():
+        slow = [each for each in standings if each.change and each.change.worse and each.change.state == "active"]
+        yield Sample("mmied_host_slow", labels, float(bool(slow)))
+        ratios = [each.change_ratio for each in slow or standings if each.change_ratio is not None]
+        if ratios:
+            yield Sample("mmied_host_slow_ratio", labels, short(max(ratios)))
 
 
 def _baseline(labels: tuple[str, str], standings: Mapping[str, SeriesStanding]) -> Iterator[Sample]:

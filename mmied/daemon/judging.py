@@ -14,7 +14,16 @@ from mmied.daemon.tally import Tally
 from mmied.errors import HistoryError
 from mmied.history.store import Store
 from mmied.records import Run
-from mmied.regression import HOST, Baseline, PredecessorResult, RecordedChange, SeriesKey, SeriesPoint, SeriesStanding
+from mmied.regression import (
+    HOST,
+    Baseline,
+    PredecessorResult,
+    RecordedChange,
+    SeriesKey,
+    SeriesPoint,
+    SeriesStanding,
+    device_of_host,
+)
 from mmied.verdicts.drift import judge_drift
 from mmied.verdicts.judgement import LEVEL_RUNS, Judgement, judge_series
 from mmied.verdicts.paired_change import paired_changes, since_deployed
@@ -164,7 +173,7 @@ class Judging:
         changes = self._store.changes(key=key, limit=KNOWN_CHANGES)
         return judge_series(
             key,
-            key.scenario if model is None else model.spec.device,
+            device_of_host(key.scenario) if model is None else model.spec.device,
             points,
             settings,
             baseline=baseline,

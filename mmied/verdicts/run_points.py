@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from statistics import NormalDist, fmean, stdev
 
 from mmied.records import Iterations, LatencySummary, Memory, Run, WorkloadResult
-from mmied.regression import HOST, METRICS, SeriesKey, SeriesPoint
+from mmied.regression import HOST, METRICS, SeriesKey, SeriesPoint, host_scenario
 from mmied.stats import latency_samples, quantile_interval, required_samples
 from mmied.verdicts.run_summary import Summary, summarize_latency
 
@@ -125,7 +125,7 @@ def _of_host(run: Run, measured: Sequence[_Measured]) -> Iterator[SeriesPoint]:
     for name, values in _by_name(measured).items():
         figures = [seconds for each in measured if (seconds := each.result.reference_seconds.get(name)) is not None]
         yield SeriesPoint(
-            key=SeriesKey(HOST, run.device, f"reference_{name}"),
+            key=SeriesKey(HOST, host_scenario(run.device, run.threads), f"reference_{name}"),
             run_id=run.run_id,
             at=run.started_at,
             figure=fmean(figures) if figures else math.exp(fmean(values)),

@@ -106,6 +106,16 @@ def test_a_slow_host_is_told_of_the_host() -> None:
     assert samples(view_of(standing(COMPUTE)))["mmied_host_slow"] == [(of, 0.0)]
 
 
+def test_a_device_that_is_slow_in_some_number_of_threads_is_told_once_at_its_worst() -> None:
+    one, two = (SeriesKey(HOST, f"cpu-{threads}", "reference_compute") for threads in ("1-thread", "2-threads"))
+    slow = standing(two, state="regressed", change=change(two), change_ratio=0.3)
+    found = samples(view_of(standing(one, change_ratio=0.5), slow))
+
+    of = {"device": "cpu", "workload": "compute"}
+    assert found["mmied_host_slow"] == [(of, 1.0)]
+    assert found["mmied_host_slow_ratio"] == [(of, 0.3)]
+
+
 def test_the_bound_of_drift_stands_beside_drift() -> None:
     assert samples(view_of())["mmied_output_drift_bound_ratio"] == [({"model": "ranker"}, 1e-4)]
 

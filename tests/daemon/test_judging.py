@@ -80,6 +80,22 @@ def test_a_slow_host_is_one_regression_of_the_host_and_none_of_its_models(tmp_pa
     host.store.close()
 
 
+def test_a_host_that_lost_a_cpu_is_slower_for_what_has_two_threads_and_not_for_what_has_one(tmp_path: Path) -> None:
+    host = JudgedHost(tmp_path, configured("ranker", "vision"))
+    for _ in range(25):
+        host.run("ranker", threads=2, facts={"affinity": "0,1"})
+        host.run("vision", threads=1, facts={"affinity": "0,1"})
+    for _ in range(8):
+        host.run("ranker", threads=2, slow=1.4, facts={"affinity": "0"})
+        host.run("vision", threads=1, facts={"affinity": "0"})
+    found = [change for change in host.changes(worse=True, state="active") if change.part_of is None]
+
+    assert [(change.key.model, change.key.scenario) for change in found] == [(HOST, "cpu-2-threads")]
+    assert found[0].device == "cpu"
+    assert any("affinity 0,1 became 0" in each.text for each in found[0].evidence)
+    host.store.close()
+
+
 def test_a_model_that_a_slow_host_hits_harder_than_the_reference_work_is_a_part_of_the_hosts_change(
     host: JudgedHost,
 ) -> None:

@@ -140,5 +140,5 @@ class JudgedHost:
 
 def key_of(metric: str, model: str = "ranker") -> SeriesKey:
     if model == HOST:
-        return SeriesKey(HOST, "cpu", metric)
+        return SeriesKey(HOST, "cpu-2-threads", metric)
     return SeriesKey(model, "" if METRICS[metric].of_model else "b8", metric)

@@ -23,7 +23,7 @@ def test_a_whole_run_gives_a_point_to_each_series() -> None:
     found = by_key(make_run(drift_ratio=0.0))
     scenarios = ("latency_p50", "latency_p95", "latency_p99", "throughput", "peak_memory", "first_call")
     of_model = {SeriesKey("ranker", "", name) for name in ("load_time", "output_drift")}
-    of_host = {SeriesKey(HOST, "cpu", f"reference_{name}") for name in ("compute", "memory", "interpreter")}
+    of_host = {SeriesKey(HOST, "cpu-2-threads", f"reference_{name}") for name in ("compute", "memory", "interpreter")}
 
     assert found.keys() == {SeriesKey("ranker", where, name) for where in ("b1", "b8") for name in scenarios} | (
         of_model | of_host
@@ -62,11 +62,15 @@ def test_the_references_of_the_same_minutes_go_with_what_takes_time() -> None:
 
 
 def test_the_host_is_told_beside_which_model_it_was_looked_at() -> None:
-    point = by_key(make_run(threads=4))[SeriesKey(HOST, "cpu", "reference_compute")]
+    point = by_key(make_run(threads=4))[SeriesKey(HOST, "cpu-4-threads", "reference_compute")]
 
     assert point.fingerprint == "ranker/4"
     assert point.figure == pytest.approx(0.0121)
     assert point.value == pytest.approx(math.log(0.0121))
+
+
+def test_on_a_gpu_the_threads_make_no_series_of_their_own() -> None:
+    assert SeriesKey(HOST, "cuda:0", "reference_compute") in by_key(make_run(device="cuda:0", threads=4))
 
 
 def test_quantiles_that_earlier_runs_lent_their_samples_to_are_not_judged() -> None:
