@@ -7,7 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 from daemon_process import Daemon, linear
 
-A_SECOND, SECONDS = 50, 4
+A_SECOND, SECONDS = 50, 2
 
 
 def test_a_daemon_that_is_scraped_fifty_times_a_second_answers_and_profiles(make_daemon: Callable[..., Daemon]) -> None:
