@@ -23,6 +23,7 @@ from mmied.regression import (
     SeriesPoint,
     SeriesStanding,
     device_of_host,
+    host_scenario,
 )
 from mmied.verdicts.drift import judge_drift
 from mmied.verdicts.judgement import LEVEL_RUNS, Judgement, judge_series
@@ -56,6 +57,11 @@ class Judging:
             for name, standing in standings.items()
             if (last := standing.last_success) is not None and last.environment is not None
         }
+        self._looked_from = {  # by model: as which scenario its last run looked at the host
+            name: host_scenario(last.device, last.threads)
+            for name, standing in standings.items()
+            if (last := standing.last_success) is not None
+        }
         self.series: Mapping[SeriesKey, SeriesStanding] = {}
         self.take_config(config)
 
@@ -77,6 +83,9 @@ class Judging:
         try:
             if self._is_measured_otherwise(run):
                 self._learn_anew(run)
+            if any(point.key.model == HOST for point in points):
+                self._looked_from[run.model] = host_scenario(run.device, run.threads)
+                self._retire(run)
             return self._judge_all(sorted({point.key for point in points}))
         except HistoryError as error:
             log.error("series_not_judged", extra={"model": run.model, "error": str(error)})
@@ -239,6 +248,15 @@ class Judging:
             for change in self._store.changes(key=key, state="active"):
                 note = "its device or its inputs became others, under which nothing of before compares"
                 self._store.amend_change(change.change_id, state="superseded", ended_at=run.started_at, note=note)
+
+    def _retire(self, run: Run) -> None:
+        """End what was told of the host from where no model looks at it any more: no run would ever end it."""
+        used = {self._looked_from.get(model.name) for model in self._config.models}
+        for key in [key for key in self.series if key.model == HOST and key.scenario not in used]:
+            for change in self._store.changes(key=key, state="active"):
+                note = f"no model runs as {key.scenario} any more"
+                self._store.amend_change(change.change_id, state="superseded", ended_at=run.started_at, note=note)
+            self.series = {other: standing for other, standing in self.series.items() if other != key}
 
     def _show(self, change: RecordedChange) -> None:
         standing = self.series.get(change.key)

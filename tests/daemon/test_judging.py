@@ -96,6 +96,23 @@ def test_a_host_that_lost_a_cpu_is_slower_for_what_has_two_threads_and_not_for_w
     host.store.close()
 
 
+def test_what_was_told_of_the_host_ends_when_no_model_has_so_many_threads_any_more(tmp_path: Path) -> None:
+    host = JudgedHost(tmp_path)
+    host.runs(25, threads=2)
+    host.runs(8, threads=2, slow=1.4)
+    assert [change.key.scenario for change in host.changes(state="active") if change.key.model == HOST]
+    host.start()
+    host.runs(1, threads=1, slow=1.4)
+
+    assert not [change for change in host.changes(state="active") if change.key.model == HOST]
+    told = [change for change in host.changes() if change.key.model == HOST]
+    assert {(change.state, change.note) for change in told} == {
+        ("superseded", "no model runs as cpu-2-threads any more")
+    }
+    assert {key.scenario for key in host.regressions.series if key.model == HOST} == {"cpu-1-thread"}
+    host.store.close()
+
+
 def test_a_model_that_a_slow_host_hits_harder_than_the_reference_work_is_a_part_of_the_hosts_change(
     host: JudgedHost,
 ) -> None:
